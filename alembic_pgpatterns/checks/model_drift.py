@@ -250,7 +250,10 @@ WIDER = {"int2": ("int4", "int8"), "int4": ("int8",), "json": ("jsonb",)}
 
 
 def head_takes_more(item: Difference) -> bool:
-    """Whether the head accepts everything that the models write: an unused default, or a wider type."""
+    """Whether the head accepts everything that the models write: an unused default, a wider type, labels reordered."""
+    if item.object_type == "enum" and item.aspect == "labels":
+        # Their order only counts where two values are sorted or compared.
+        return sorted(item.first.split(", ")) == sorted(item.second.split(", "))
     if item.kind != "changed" or item.object_type != "column":
         return False
     if item.aspect == "default":

@@ -12,6 +12,8 @@ from typing import Any
 from alembic_pgpatterns.runner.messages import RevisionFacts
 from alembic_pgpatterns.runner.paths import several
 
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+
 
 @dataclass(frozen=True)
 class Revision:
@@ -27,6 +29,8 @@ class Revision:
     labels: frozenset[str]
     upgrade_line: int = 1
     downgrade_line: int = 1
+    refuses_downgrade: bool = False
+    """``downgrade()`` does nothing but raise."""
 
 
 class History:
@@ -109,25 +113,28 @@ class History:
 
 
 def _revision(facts: RevisionFacts, plain: Any) -> Revision:
-    upgrade, downgrade = _function_lines(facts.path)
+    functions = {node.name: node for node in _body(facts.path) if isinstance(node, _Function)}
+    upgrade, downgrade = (functions.get(name) for name in ("upgrade", "downgrade"))
     return Revision(
         facts.revision,
         facts.path,
         facts.down_revisions,
         tuple(dict.fromkeys((*facts.down_revisions, *several(plain._resolved_dependencies)))),
         frozenset(map(str, plain.branch_labels)),
-        upgrade,
-        downgrade,
+        _first_line(upgrade),
+        _first_line(downgrade),
+        downgrade is not None and _only_raises(downgrade),
     )
 
 
-def _function_lines(path: str) -> tuple[int, int]:
-    functions = {
-        node.name: min([node.lineno, *(item.lineno for item in node.decorator_list)])
-        for node in _body(path)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    }
-    return functions.get("upgrade", 1), functions.get("downgrade", 1)
+def _first_line(function: _Function | None) -> int:
+    return min([function.lineno, *(item.lineno for item in function.decorator_list)]) if function is not None else 1
+
+
+def _only_raises(function: _Function) -> bool:
+    """Whether a function says that it cannot do its work: a docstring may stand before the ``raise``."""
+    documented = ast.get_docstring(function, clean=False) is not None
+    return [type(node) for node in function.body[documented:]] == [ast.Raise]
 
 
 _NAMES = ("revision", "down_revision", "depends_on", "branch_labels")

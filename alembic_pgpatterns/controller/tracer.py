@@ -253,6 +253,8 @@ class Tracer:
         # The copy is on the same server, so the role of the upgrade is still there, and a second upgrade would fail.
         if any(statement.changes_roles for statement in run.statements):
             return Downgrade(skipped=MAKES_ROLES)
+        if revision.refuses_downgrade:
+            return Downgrade(declared=True)
         try:
             copy = self._copy(database)
         except psycopg.Error as error:

@@ -355,6 +355,8 @@ class FunctionReader(Chains):
         value = self.value(node.args[0])
         if isinstance(value, Constant) and isinstance(value.value, str) and not value.prefix:
             shapes = statement_shapes(value.value, node.lineno)
+            for shape in shapes:
+                shape.function = self.facts.path.rsplit(".", 1)[-1]
             self.file.texts += shapes
             if not shapes:
                 return condition_shapes(value.value)

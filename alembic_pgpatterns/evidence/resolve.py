@@ -56,7 +56,7 @@ def _texts(file: FileFacts) -> Iterator[QueryShape]:
             yield QueryShape(
                 text.table, text.command, tuple(text.conditions), tuple(text.order), text.limit, text.limit_rows,
                 text.offset, text.lock, text.skip_locked, assigned=text.assigned, complete=text.complete,
-                places=(Place(file.path, text.line),),
+                places=(Place(file.path, text.line, text.function),),
             )  # fmt: skip
 
 

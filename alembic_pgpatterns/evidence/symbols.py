@@ -142,6 +142,7 @@ class TableShape:
     skip_locked: bool = False
     assigned: tuple[str, ...] = ()
     complete: bool = True
+    function: str = ""
 
 
 @dataclass(slots=True)

@@ -37,7 +37,15 @@ def _leader(group: list[Finding]) -> tuple[Finding, list[Finding]]:
     """The finding that stands for a group, and the others: of a revision, what it does first."""
     if _fold(group[0]) is Fold.REVISION:
         group = sorted(group, key=lambda finding: finding.location.line if finding.location is not None else 0)
+    elif any(_has_steps(finding) for finding in group):
+        # The fix is shown of the first alone. What only this one cannot have, such as an index that stands in the way,
+        # would be read as true of all.
+        group = sorted(group, key=lambda finding: not _has_steps(finding))
     return group[0], group[1:]
+
+
+def _has_steps(finding: Finding) -> bool:
+    return finding.remedy is not None and not isinstance(finding.remedy, Advice)
 
 
 @dataclass
@@ -97,7 +105,7 @@ def _keys(finding: Finding, number: int) -> Iterator[Hashable]:
     elif fold is not Fold.NONE:
         if finding.location is not None and fold is not Fold.REMEDY:
             yield (*_kind(finding), finding.location, number)
-        if finding.remedy is not None and not isinstance(finding.remedy, Advice):
+        if _has_steps(finding):
             yield (*_kind(finding), finding.remedy)
 
 

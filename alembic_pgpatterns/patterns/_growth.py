@@ -22,6 +22,12 @@ LISTS = frozenset({
 })  # fmt: skip
 """Last words of the names of tables that people fill by hand: they hold tens or hundreds of rows, not millions."""
 
+KINDS = frozenset({
+    "authority", "category", "country", "currency", "kind", "language", "permission", "plugin", "policy", "priority",
+    "provider", "role", "scope", "severity", "state", "status", "type",
+})  # fmt: skip
+"""Those of them of which even a whole installation, with all its tenants, has a few."""
+
 _ABOUT = frozenset({"detail", "info", "information", "metadata", "property"})
 """Last words of names of tables that say more about what the word before names."""
 
@@ -60,14 +66,32 @@ def looks_like_a_list(schema: Schema, table: Table) -> bool:
 
 
 def is_named_list(table: Table) -> bool:
-    """Whether its name and a unique name of each row say that people fill it by hand: providers, plans, teams."""
+    """Whether its name and a unique name of each row say that people fill it by hand: providers, plans, teams.
+
+    The name may be unique within what another table has: the types of incidents of each project.
+    """
+    if last_word(table) not in LISTS:
+        return False
     unique: list[tuple[str | None, ...]] = [key.columns for key in table.unique_constraints]
     unique += [index.columns for index in table.indexes if index.unique and index.predicate is None]
-    named = any(len(columns) == 1 and words(columns[0] or "")[-1:] == ("name",) for columns in unique)
-    return named and _last_word(table) in LISTS
+    linked = {name for key in table.foreign_keys for name in key.columns}
+    return any(_names_rows([name for name in columns if name not in linked]) for columns in unique)
 
 
-def _last_word(table: Table) -> str:
+def _names_rows(columns: list[str | None]) -> bool:
+    return len(columns) == 1 and words(columns[0] or "")[-1:] == ("name",)
+
+
+def links_short_lists(schema: Schema, table: Table) -> bool:
+    """Whether each row only connects rows of short lists: roles with priorities, rules with policies."""
+    parents = [schema.table(key.referred_table) for key in table.foreign_keys]
+    if any(parent is None or parent.name == table.name for parent in parents):
+        return False
+    return bool(parents) and all(last_word(parent) in KINDS or is_named_list(parent) for parent in parents if parent)
+
+
+def last_word(table: Table) -> str:
+    """The word of a table's name that says what a row is, in the singular."""
     # The details of providers are as few as the providers.
     names = [singular(word) for word in words(table.name.name)]
     return next((word for word in reversed(names) if word not in _ABOUT), "")
@@ -79,7 +103,7 @@ def likely_grows(schema: Schema, table: Table) -> bool:
     How many rows a table has, only statistics say. Without them an index on a table of fifty rows would be proposed
     as loudly as one on the largest.
     """
-    last = _last_word(table)
+    last = last_word(table)
     if last in LISTS or looks_like_a_list(schema, table):
         return False
     return last in SERIES or any(key.referred_table != table.name for key in table.foreign_keys)

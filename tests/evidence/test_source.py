@@ -231,6 +231,13 @@ def test_short_names_of_a_module(tmp_path: Path) -> None:
     assert not any("audit" in shape and "id equal" in shape for shape in shapes)
 
 
+def test_an_sql_text_is_at_its_function(tmp_path: Path) -> None:
+    code = "def clean(session):\n    sql = 'DELETE FROM audit WHERE actor = 3'\n    session.execute(text(sql))\n"
+    evidence = read(tmp_path, f"{HEADER}{code}\ntext('DELETE FROM audit WHERE id = 3')\n")
+    places = [place for shape in evidence.shapes for place in shape.places]
+    assert sorted(place.function for place in places) == ["<module>", "clean"]
+
+
 def test_a_query_through_functions_and_files(tmp_path: Path) -> None:
     """The shape that runs, once, at the place that finishes it."""
     base = HEADER + "def living():\n    return select(Job).where(Job.deleted_at.is_(None))\n\n"

@@ -102,6 +102,13 @@ def test_without_a_query_it_is_a_guess(name: str, database: Any) -> None:
     assert ";" not in finding.message
 
 
+def test_a_priority_may_come_before_the_moment(database: Any) -> None:
+    order = (OrderKey("priority", True), OrderKey("created_at"))
+    shape = query("job", Condition("status", EQUAL, "'pending'"), order=order, limit=True)
+    finding = found(database, "unindexed-queue", QUEUE, shape)
+    assert finding is not None and not finding.guess
+
+
 UNSUPPORTED = {
     "both values of a flag": (
         "index-on-flag",
@@ -114,6 +121,11 @@ UNSUPPORTED = {
     "one value of a document": ("unindexed-document", query("article", Condition("labels", Use.PATH))),
     "only the range": ("range-before-equality", query("visit", Condition("seen_at", RANGE))),
     "another state": ("unindexed-queue", query("job", Condition("status", EQUAL, "'done'"), limit=True)),
+    "another order": (
+        "unindexed-queue",
+        query("job", Condition("status", EQUAL, "'pending'"), order=(OrderKey("finished_at", True),), limit=True),
+        query("job", Condition("status", EQUAL, "'pending'"), order=(OrderKey("owner"), OrderKey("created_at"))),
+    ),
     "the latest few": (
         "plain-index-on-time-series",
         query("audit_log", Condition("created_at", RANGE)),

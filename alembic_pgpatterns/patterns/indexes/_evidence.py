@@ -22,6 +22,12 @@ def queries_on(schema: Schema, table: Table) -> tuple[QueryShape, ...]:
     return schema.evidence.of_table(table.name.schema, table.name.name)
 
 
+def not_found_otherwise(schema: Schema, table: Table) -> list[QueryShape]:
+    """The queries on a table of which no index finds the rows by a column that they compare with one value."""
+    first = {index.columns[0] for index in table.indexes if index.keys}
+    return [shape for shape in queries_on(schema, table) if not first & set(shape.equal)]
+
+
 def counted(words: str, shapes: Iterable[QueryShape]) -> str | None:
     """``words`` with how often and where first: "searched in 3 queries, first app/repos.py:41"."""
     listed = list(shapes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import replace
+from typing import Final
 
 from alembic_pgpatterns.patterns.indexes._coverage import DEFAULT_COLLATION, same_collation
 from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey
@@ -11,6 +12,8 @@ from alembic_pgpatterns.remedies.naming import fit, index_name
 from alembic_pgpatterns.schema.model import UNKNOWN, Index, IndexKey, Key, Name, Schema, Table
 
 Shape = tuple[Hashable, ...]
+PRIMARY_KEY: Final = "primary key"
+"""The constraint that an index backs."""
 
 
 def usable(index: Index) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.indexes._shape import (
+    PRIMARY_KEY,
     Shape,
     base_shape,
     definition,
@@ -78,6 +79,8 @@ Table(
                         at=index,
                         message=f"{index.name} is equal to {original.name}, {_role(original)}",
                         remedy=_remedy(table, index, original, referred),
+                        # Who writes index=True beside primary_key=True does so in every table.
+                        cause=PRIMARY_KEY if original.constraint_kind == PRIMARY_KEY else "",
                     )
 
 
@@ -113,7 +116,7 @@ def _same_rule(table: Table, index: Index, other: Index) -> bool:
 
 
 def _deferrable(table: Table, index: Index) -> bool:
-    rule = table.primary_key if index.constraint_kind == "primary key" else rule_of(table, index)
+    rule = table.primary_key if index.constraint_kind == PRIMARY_KEY else rule_of(table, index)
     return rule is not None and rule.deferrable
 
 
@@ -130,7 +133,7 @@ def _rank(index: Index) -> tuple[bool | str, ...]:
         # What other things depend on stays: a rule, a replica identity, the index of a parent, the order of CLUSTER.
         not index.unique,
         index.constraint is None,
-        index.constraint_kind != "primary key",
+        index.constraint_kind != PRIMARY_KEY,
         not index.replica_identity,
         index.parent is None,
         not index.clustered,

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from alembic_pgpatterns.evidence.model import Use
 from alembic_pgpatterns.patterns import Action, Basis, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns._growth import KINDS, is_named_list, last_word
 from alembic_pgpatterns.patterns.indexes._evidence import counted, queries_on, values_asked, with_condition
 from alembic_pgpatterns.patterns.indexes._shape import beside, definition, replaceable
 from alembic_pgpatterns.remedies.model import Advice, IndexedKey, Remedy, ReplaceIndex
@@ -58,7 +59,9 @@ Table(
             for index in table.indexes:
                 flag = _flag(table, index)
                 if flag is not None and index.method in ("btree", "hash") and replaceable(index):
-                    yield self._findings(schema, table, index, flag)
+                    finding = self._findings(schema, table, index, flag)
+                    # Of a list that people fill by hand, any index is as good, or not needed.
+                    yield finding.but(guess=finding.guess or is_named_list(table) or last_word(table) in KINDS)
 
     def _findings(self, schema: Schema, table: Table, index: Index, flag: Column) -> Finding:
         shapes = with_condition(queries_on(schema, table), flag.name, Use)

@@ -103,6 +103,7 @@ Table(
             column.name for column in columns if not (never_null(table, column) or _has_companion(table, column.name))
         ]
         shared = [name for name in nullable if not _is_alternative(table, name, members)]
+        alternatives = bool(nullable) and (not shared or _stands_in(table, nullable, members))
         nullable = shared or nullable
         if nullable:
             names = " or ".join(map(quote, nullable))
@@ -112,7 +113,8 @@ Table(
                 remedy=self._advice(nullable),
                 cause=names,
             )
-            yield finding.but(guess=_is_optional(schema, table, nullable, all_of_them=len(nullable) == len(members)))
+            optional = _is_optional(schema, table, nullable, all_of_them=len(nullable) == len(members))
+            yield finding.but(guess=alternatives or optional)
 
     def _advice(self, nullable: list[str]) -> Advice:
         """Rows that stand there by now may break the stricter rule, and may be meant to."""
@@ -146,6 +148,14 @@ def _is_alternative(table: Table, name: str, members: tuple[str | None, ...]) ->
     rules = [key.columns for key in table.unique_constraints]
     partial = [index.columns for index in table.indexes if index.unique and index.constraint is None]
     return any(rest < set(other) and name not in other for other in (*rules, *partial))
+
+
+def _stands_in(table: Table, nullable: list[str], members: tuple[str | None, ...]) -> bool:
+    """Whether another rule has other columns in place of all those that may be null, which are null in its rows."""
+    rest = set(members) - set(nullable)
+    rules: list[tuple[str | None, ...]] = [key.columns for key in table.unique_constraints]
+    rules += [index.columns for index in table.indexes if index.unique and index.constraint is None]
+    return bool(rest) and any(rest < set(other) and not set(other) & set(nullable) for other in rules)
 
 
 _IDENTITIES = frozenset({

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.indexes._shape import (
+    PRIMARY_KEY,
     Shape,
     base_shape,
     definition,
@@ -68,6 +69,8 @@ Table(
                     message=f"{index.name} is usually not needed beside {wider.name}, which starts with the same "
                     f"columns",
                     remedy=Advice(f"Drop {index.name}.") if again is None else DropIndex(index.name, table.name, again),
+                    # Who writes index=True beside primary_key=True does so in every link table.
+                    cause=PRIMARY_KEY if wider.constraint_kind == PRIMARY_KEY and len(index.keys) == 1 else "",
                 )
 
 

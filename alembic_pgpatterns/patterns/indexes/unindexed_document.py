@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from alembic_pgpatterns.evidence.model import Use
 from alembic_pgpatterns.patterns import Action, Basis, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns.indexes._evidence import counted, queries_on, with_condition
+from alembic_pgpatterns.patterns.indexes._evidence import counted, not_found_otherwise, with_condition
 from alembic_pgpatterns.patterns.indexes._shape import named, replaceable
 from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Index, Schema, Table
@@ -77,7 +77,7 @@ Index("ix_labels", article.c.labels, postgresql_using="gin", postgresql_ops={"la
             for column in table.columns:
                 kind = column.type.name
                 if kind in SEARCHED_BY and _indexable(column) and not _looked_after(table, column):
-                    shapes = with_condition(queries_on(schema, table), column.name, _SEARCHES)
+                    shapes = with_condition(not_found_otherwise(schema, table), column.name, _SEARCHES)
                     keys = with_condition(shapes, column.name, {Use.KEY})
                     yield self.finding(
                         at=column,

@@ -3,10 +3,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
-from alembic_pgpatterns.patterns._growth import is_named_list, looks_like_a_list
+from alembic_pgpatterns.patterns._growth import (
+    KINDS,
+    is_named_list,
+    last_word,
+    links_short_lists,
+    looks_like_a_list,
+)
 from alembic_pgpatterns.patterns._words import words
 from alembic_pgpatterns.patterns.indexes._coverage import Coverage
-from alembic_pgpatterns.patterns.indexes._evidence import ONE_VALUE, queries_on, with_condition
+from alembic_pgpatterns.patterns.indexes._evidence import ONE_VALUE, not_found_otherwise, queries_on, with_condition
 from alembic_pgpatterns.patterns.indexes._links import link_columns
 from alembic_pgpatterns.patterns.indexes._shape import IndexNames
 from alembic_pgpatterns.remedies.model import Advice, CreateIndex, IndexedKey, Remedy
@@ -38,8 +44,9 @@ class UnindexedForeignKey(SchemaPattern):
 
     A short list, such as countries or kinds, hardly ever loses a row: a key that refers to one is a guess where the
     application's source is known, and neither it nor a policy searches by the key. So is a key of a list of named
-    things that people fill by hand, such as providers or plans, and one that notes who did something (`created_by`)
-    where the application's source deletes no row of the table that it refers to.
+    things that people fill by hand, such as providers or plans, one of a table that only connects such lists, and one
+    that notes who did something (`created_by`) where the application's source deletes no row of the table that it
+    refers to.
 
     Not reported: keys that are NOT ENFORCED (nothing is looked up), and the copies of a partitioned table's key on its
     partitions. A temporal key (PERIOD) needs a GiST index.
@@ -92,7 +99,15 @@ Table(
                 )
                 short = _refers_to_list(schema, key) or is_named_list(table) or _says_who(schema, key)
                 guess = (short and not _may_be_searched(schema, table, key)) or _finds_few(table, key, coverage)
+                # Even a search reads no more than some hundreds of rows.
+                guess = guess or (schema.evidence is not None and _links_lists(schema, table))
                 yield finding.but(guess=guess)
+
+
+def _links_lists(schema: Schema, table: Table) -> bool:
+    """Whether the table holds nothing but links between short lists, or is such a list itself."""
+    is_small = link_columns(table) is not None or is_named_list(table) or last_word(table) in KINDS
+    return is_small and links_short_lists(schema, table)
 
 
 def _finds_few(table: Table, key: ForeignKey, coverage: Coverage) -> bool:
@@ -123,8 +138,7 @@ def _may_be_searched(schema: Schema, table: Table, key: ForeignKey) -> bool:
     """
     if any(_searched(policy) & set(key.columns) for policy in table.policies):
         return True
-    first = {index.columns[0] for index in table.indexes if index.keys}
-    shapes = [shape for shape in queries_on(schema, table) if not first & set(shape.equal)]
+    shapes = not_found_otherwise(schema, table)
     return schema.evidence is None or any(with_condition(shapes, name, ONE_VALUE) for name in key.columns)
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from alembic_pgpatterns.evidence.model import Condition
+from alembic_pgpatterns.evidence.model import Condition, QueryShape
 from alembic_pgpatterns.patterns import Action, Basis, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._words import names_any
 from alembic_pgpatterns.patterns.indexes._evidence import ONE_VALUE, counted, ordered_by, queries_on, with_condition
@@ -100,9 +100,8 @@ Index("job_pending", job.c.created_at, postgresql_where=text("status = 'pending'
                 continue
             value = default_constant(status) or ""
             where = f"{quote(status.name)} = {text_literal(value)}"
-            polled = with_condition(queries_on(schema, table), status.name, ONE_VALUE, _asks_for(text_literal(value)))
-            # Others count or list what waits, and do so rarely.
-            polled = [shape for shape in polled if shape.limit or shape.lock or ordered_by([shape], moment.name)]
+            asked = with_condition(queries_on(schema, table), status.name, ONE_VALUE, _asks_for(text_literal(value)))
+            polled = [shape for shape in asked if _takes_the_next(shape, moment)]
             yield self.finding(
                 at=status,
                 message=f"no index of {table.name} holds the rows where {where} in the order of {quote(moment.name)}",
@@ -126,9 +125,19 @@ Index("job_pending", job.c.created_at, postgresql_where=text("status = 'pending'
         return None
 
 
+def _takes_the_next(shape: QueryShape, moment: Column) -> bool:
+    """Whether a query takes items in the order of the moment: others count or list what waits, and do so rarely."""
+    takes_few = shape.limit or bool(shape.lock)
+    if not shape.order:
+        return takes_few
+    # A priority may come before the moment: the waiting rows alone are still a small index.
+    later = takes_few and moment.name in {key.column for key in shape.order}
+    return later or bool(ordered_by([shape], moment.name))
+
+
 def _asks_for(literal: str) -> Callable[[Condition], bool]:
-    """Whether a condition asks for that value, or for one that changes."""
-    return lambda condition: condition.literal in (None, literal)
+    """Whether a condition asks for that value, or for one that changes; not a filter that a user may set."""
+    return lambda condition: condition.literal in (None, literal) and not condition.optional
 
 
 def _serves(index: Index, status: Column, moment: Column) -> bool:

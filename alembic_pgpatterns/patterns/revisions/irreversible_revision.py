@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Finding, RevisionPattern
@@ -10,6 +11,15 @@ from alembic_pgpatterns.schema.model import Location
 SHOWN = 3
 _REMEDY = Advice(
     'Undo in downgrade() what upgrade() did, or say there that it cannot be: raise NotImplementedError("why").'
+)
+_EXISTS_ALREADY = re.compile(r"(?P<label>enum label|type) \S.* already exists")
+"""PostgreSQL's words for an enum, or one of its labels, that an earlier upgrade left (ERRCODE_DUPLICATE_OBJECT)."""
+_LEFT_LABEL = Advice(
+    "ALTER TYPE … ADD VALUE IF NOT EXISTS: PostgreSQL cannot drop a label, so that the downgrade leaves it."
+)
+_LEFT_TYPE = Advice(
+    "Drop the type at the end of downgrade(): op.execute('DROP TYPE …'). create_table makes an enum's type, and "
+    "drop_table leaves it."
 )
 
 
@@ -53,7 +63,16 @@ class IrreversibleRevision(RevisionPattern):
         if message is not None:
             place = downgrade.location or Location(run.path, run.downgrade_line)
             spot = Spot(run.revision, None, place, place.line)
-            yield self.finding(spot, message, _REMEDY, revision=run.revision)
+            yield self.finding(spot, message, _remedy(downgrade), revision=run.revision)
+
+
+def _remedy(downgrade: Downgrade) -> Advice:
+    """What to do; where only the second upgrade fails, about the enum that the downgrade left."""
+    alone = downgrade.failure is None and not downgrade.differences
+    left = _EXISTS_ALREADY.search(downgrade.again or "") if alone else None
+    if left is None:
+        return _REMEDY
+    return _LEFT_LABEL if left["label"] == "enum label" else _LEFT_TYPE
 
 
 def _message(downgrade: Downgrade) -> str | None:

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 
 from alembic_pgpatterns.patterns import Finding, Fold, HistoryPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice
-from alembic_pgpatterns.revisions.model import History, Spot
-from alembic_pgpatterns.schema.model import Location
+from alembic_pgpatterns.revisions.model import Drift, History, Spot
+from alembic_pgpatterns.schema.model import Location, Name
+
+FEW_TABLES = 3
+"""Tables up to which what one side lacks is said for each."""
 
 
 class ModelDrift(HistoryPattern):
@@ -43,13 +47,36 @@ class ModelDrift(HistoryPattern):
 
     def detect(self, history: History) -> Iterator[Finding]:
         """One finding per object and aspect."""
+        behind = _far_behind(history.drifts or ())
         for drift in history.drifts or ():
             place = drift.location or Location("models", 0)
             spot = Spot(drift.object, drift.table, place, place.line)
-            advice = Advice(drift.remedy or "alembic revision --autogenerate, or correct the models.")
+            advice = _advice(drift)
             severity = Severity.INFO if drift.harmless else None
-            # What makes no difference is said once, wherever it is; and what a table lacks on one side, with one way
-            # out, once for the table: one revision, or one look at its model, settles it.
-            cause = "harmless" if drift.harmless else f"{drift.table} {drift.side} {advice.text}" if drift.side else ""
-            finding = self.finding(spot, drift.message, advice, severity=severity, cause=cause)
+            finding = self.finding(spot, drift.message, advice, severity=severity, cause=_cause(drift, behind))
             yield finding if drift.location is not None else finding.but(location=None)
+
+
+def _advice(drift: Drift) -> Advice:
+    return Advice(drift.remedy or "alembic revision --autogenerate, or correct the models.")
+
+
+def _far_behind(drifts: Iterable[Drift]) -> frozenset[tuple[str, str]]:
+    """The sides that lack something in many tables, with the way out: nobody keeps that side up to date any more."""
+    tables: dict[tuple[str, str], set[Name | None]] = defaultdict(set)
+    for drift in drifts:
+        if drift.side and not drift.harmless:
+            tables[drift.side, _advice(drift).text].add(drift.table)
+    return frozenset(key for key, names in tables.items() if len(names) > FEW_TABLES)
+
+
+def _cause(drift: Drift, behind: frozenset[tuple[str, str]]) -> str:
+    """What is said once.
+
+    What makes no difference, wherever it is; and what a table lacks on one side, with one way out: one revision, or one
+    look at its model, settles it. Where a side is far behind, one decision settles all of it.
+    """
+    if drift.harmless or not drift.side:
+        return "harmless" if drift.harmless else ""
+    way_out = _advice(drift).text
+    return f"{'' if (drift.side, way_out) in behind else drift.table} {drift.side} {way_out}"

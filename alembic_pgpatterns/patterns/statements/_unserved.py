@@ -27,6 +27,7 @@ _KINDS = frozenset({
     "status", "state", "kind", "type", "category", "scope", "mode", "format", "extension", "level", "role", "stage",
 })  # fmt: skip
 """Last words of the names of columns that divide the rows into a few large groups."""
+_INTEGERS = frozenset({"int2", "int4", "int8"})
 _RANGE = frozenset({"<", "<=", ">", ">="})
 _CONTAINS = frozenset({"@>", "&&", "@@", "?", "?|", "?&"})
 _WIDE = frozenset({"json", "jsonb", "xml", "bytea", "tsvector"})
@@ -77,7 +78,12 @@ class NeededIndex:
 
     def _has_few_values(self, name: str) -> bool:
         """Flags and kinds tell rows apart badly: they come last."""
-        return self._has_few_labels(name) or words(name)[-1:] in {(word,) for word in _KINDS}
+        return self._has_few_labels(name) or words(name)[-1:] in {(word,) for word in _KINDS} or self._is_year(name)
+
+    def _is_year(self, name: str) -> bool:
+        """Whether the rows of a whole year have one value."""
+        column = self.table.column(name)
+        return column is not None and column.type.name in _INTEGERS and "year" in words(name)
 
     @property
     def is_selective(self) -> bool:

@@ -42,8 +42,9 @@ class ForeignKeyTypeMismatch(SchemaPattern):
     The fix changes all columns that foreign keys connect to the widest of their types, in one step.
 
     Not reported: a child whose type is wider (`bigint` to `integer`, `text` to `varchar(20)`), which costs nothing; a
-    domain over the same type, another collation or nullability, and another length if a TypeDecorator or a non-native
-    Enum chose it.
+    domain over the same type or another nullability, and another length if a TypeDecorator or a non-native Enum chose
+    it. Another collation neither: two deterministic ones agree on what is equal, so that an index of the child serves
+    the key, and where one is nondeterministic, PostgreSQL 18 refuses the key, so that the revision fails here too.
     """
 
     severity = Severity.WARNING

@@ -58,7 +58,7 @@ class TimestampWithoutTimeZone(SchemaPattern):
         for table, column in checked_columns(schema):
             if column.type.name == "timestamp" and column.type.schema == "pg_catalog":
                 has_foreign_key = len(linked.group(column).columns) > 1
-                naive = naive_default(column, "one")
+                naive = naive_default(column, "one") or _unknown_default(column)
                 more = f", and {naive}" if naive else ""
                 yield self.finding(
                     at=column,
@@ -88,6 +88,19 @@ def naive_default(column: Column, zone: str = "a time zone") -> str:
     fills = "fill in values" if len(naive) > 1 else "fills in a value"
     aware = " and ".join(f"{name}=lambda: datetime.now(timezone.utc)" for name in naive)
     return f"{written} {fills} without {zone}: with timestamptz, write {aware} in the model too"
+
+
+def _unknown_default(column: Column) -> str:
+    """What to look at where a function of the application fills a moment in: asyncpg refuses a value without a zone."""
+    values = {"default": column.python_default, "onupdate": column.python_onupdate}
+    calls = [f"{name}={value}" for name, value in values.items() if isinstance(value, str) and _is_function(value)]
+    return f"see that {' and '.join(calls)} gives a value with one" if calls else ""
+
+
+def _is_function(value: str) -> bool:
+    """Whether it is the dotted name of a function. What a lambda gives stands beside the column."""
+    parts = value.split(".")
+    return len(parts) > 1 and all(part.isidentifier() for part in parts) and parts[0] != "datetime"
 
 
 def _remedy(column: Column, obstacle: str | None) -> Remedy:

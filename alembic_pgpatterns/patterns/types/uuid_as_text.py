@@ -66,9 +66,9 @@ class UuidAsText(SchemaPattern):
                     at=column,
                     message=f"{column.identifier} holds UUIDs as {column.type.display}",
                     remedy=_remedy(column, has_foreign_key, obstacles.of(column) or special_opclass(table, column)),
-                    # Columns that foreign keys connect can only change together, and who makes one key of text makes
-                    # all of them so.
-                    cause="keys" if has_foreign_key else "",
+                    # Columns that foreign keys connect can only change together. Who makes one key of text makes all
+                    # of them so, and how a project keeps its other UUIDs is one habit, too.
+                    cause="keys" if has_foreign_key else "columns",
                 )
 
 
