@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 
@@ -14,10 +15,10 @@ from alembic_pgpatterns.patterns.statements.query_without_index import QueryWith
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.revisions.model import Downgrade, Drift, History
 from alembic_pgpatterns.schema.difference import Difference
-from alembic_pgpatterns.schema.model import Column, DataType, ForeignKey, Index, Key, Name, Schema, Table
+from alembic_pgpatterns.schema.model import Check, Column, DataType, ForeignKey, Index, Key, Name, Schema, Table
 from alembic_pgpatterns.workload.from_source import workload_of
 from tests.patterns import handmade_runs as runs
-from tests.patterns.handmade import PARENT, column, foreign, found, index, query, table, unique
+from tests.patterns.handmade import ITEM, PARENT, column, foreign, found, index, query, table, unique
 from tests.patterns.handmade_runs import AUTHOR, BOOK, run
 
 UUID = DataType("varchar", modifier=(36,), display="character varying(36)")
@@ -161,16 +162,18 @@ def test_a_list_of_each_project() -> None:
         assert [item.guess for item in findings if "service_id" in item.object] == [guess]
 
 
-def test_rules_that_stand_in_for_each_other() -> None:
+def test_rules_for_one_parent_or_the_other() -> None:
     """Who subscribes to a task, or to an entity: in each row one of the two is null."""
-    parts = [column(name, nullable=name != "person_id") for name in ("person_id", "task", "entity")]
-    by_task, by_entity = unique("by_task", "person_id", "task"), unique("by_entity", "person_id", "entity")
-    assert [item.guess for item in found("nullable-unique", table(*parts, by_task, by_entity))] == [True, True]
-    assert [item.guess for item in found("nullable-unique", table(*parts, by_task))] == [False]
-    several = unique("by_kind", "person_id", "kind", "entity")
-    parts.append(column("kind"))
-    assert [item.guess for item in found("nullable-unique", table(*parts, by_task, several))] == [True, True]
-    assert [item.guess for item in found("nullable-unique", table(*parts, several))] == [False]
+    parts = [column(name, nullable=name != "person") for name in ("person", "task", "entity", "kind")]
+    keys = [foreign(name) for name in ("person", "task", "entity", "kind")]
+    by_task, by_entity = unique("by_task", "person", "task"), unique("by_entity", "person", "entity", "kind")
+
+    def guesses(*rules: Key | ForeignKey) -> list[bool]:
+        return [item.guess for item in found("nullable-unique", table(*parts, *rules))]
+
+    assert guesses(*keys, by_task, by_entity) == [True, True]
+    assert guesses(*keys, by_task) == guesses(*keys, by_entity) == [False]
+    assert guesses(by_task, by_entity) == [False, False]
 
 
 def test_a_flag_of_a_list_that_people_fill_by_hand() -> None:
@@ -190,13 +193,10 @@ def test_a_document_of_rows_that_an_index_finds() -> None:
 
 def test_the_rows_of_a_year() -> None:
     visit = Name("public", "visit_log")
-    for name, kind, guess in (
-        ("year", "int4", True),
-        ("financial_year_start", "int8", True),
-        ("number", "int4", False),
-    ):
+    cases = (("year", "int4", True), ("financial_year_start", "int8", True), ("number", "int4", False))
+    for (name, kind, guess), use in product(cases, (Use.EQUAL, Use.RANGE)):
         schema = Schema("database", (of("visit_log", column(name, kind)),), server_version=18)
-        shape = replace(query(Condition(name, Use.EQUAL)), table="public.visit_log")
+        shape = replace(query(Condition(name, use)), table="public.visit_log")
         findings = list(QueryWithoutIndex().detect(workload_of(Evidence("source", (shape,))), schema))
         assert [(item.table, item.guess) for item in findings] == [(visit, guess)]
 
@@ -207,3 +207,40 @@ def test_a_filter_that_a_user_may_set_is_no_queue() -> None:
     for condition, guess in ((pending, False), (replace(pending, literal=None, optional=True), True)):
         asked = query(condition, order=(OrderKey("created_at", True),), limit=True)
         assert [item.guess for item in found("unindexed-queue", table(*parts), queries=[asked])] == [guess]
+
+
+@pytest.mark.parametrize(
+    ("check", "refused"),
+    [
+        ("auth IN ('mail', 'key')", True),
+        ("auth IN ('mail', 'key') OR auth IS NULL", True),
+        ("auth IN ('mail', 'key') OR mobile IS NOT NULL", False),
+        ("auth IN ('mail', 'key') OR mobile IS NULL", False),
+        ("auth IN ('mail', 'key') OR auth IS NOT NULL", False),
+    ],
+)
+def test_a_check_that_lets_other_rows_through(check: str, refused: bool) -> None:
+    parts = (column("auth", "text", default="'sms'::text"), column("mobile", "text"))
+    rule = Check(ITEM, "ck", check)
+    assert len(found("default-breaks-check", replace(table(*parts), checks=(rule,)))) == refused
+
+
+def test_a_worker_that_takes_one_item_by_its_key() -> None:
+    """FOR UPDATE of a row that is known keeps others out of it, and takes no next one."""
+    parts = (column("status", "text", default="'pending'::text"), column("created_at", "timestamptz"))
+    pending = Condition("status", Use.EQUAL, "'pending'")
+    keys = (index("item_pkey", "id", unique=True), index("by_status", "status"))
+    for conditions, guess in (((pending,), False), ((pending, Condition("id", Use.EQUAL)), True)):
+        asked = query(*conditions, lock="update")
+        findings = found("unindexed-queue", table(*parts, *keys), queries=[asked])
+        assert [item.guess for item in findings] == [guess]
+
+
+def test_a_text_key_whose_default_makes_a_uuid() -> None:
+    """Without a model nobody says what the application writes: `mm-…` is in no UUID."""
+    made = column("id", "text", default="(gen_random_uuid())::text", nullable=False)
+    for modelled, guess in ((True, False), (False, True)):
+        findings = found("uuid-as-text", replace(table(made), modelled=modelled))
+        assert [item.guess for item in findings] == [guess]
+    named = column("file_uuid", UUID)
+    assert [item.guess for item in found("uuid-as-text", replace(table(named), modelled=False))] == [False]

@@ -103,7 +103,7 @@ Table(
             column.name for column in columns if not (never_null(table, column) or _has_companion(table, column.name))
         ]
         shared = [name for name in nullable if not _is_alternative(table, name, members)]
-        alternatives = bool(nullable) and (not shared or _stands_in(table, nullable, members))
+        alternatives = bool(nullable) and _other_parent(table, nullable, members)
         nullable = shared or nullable
         if nullable:
             names = " or ".join(map(quote, nullable))
@@ -150,12 +150,15 @@ def _is_alternative(table: Table, name: str, members: tuple[str | None, ...]) ->
     return any(rest < set(other) and name not in other for other in (*rules, *partial))
 
 
-def _stands_in(table: Table, nullable: list[str], members: tuple[str | None, ...]) -> bool:
-    """Whether another rule has other columns in place of all those that may be null, which are null in its rows."""
+def _other_parent(table: Table, nullable: list[str], members: tuple[str | None, ...]) -> bool:
+    """Whether a row belongs to one of several parents, with a rule for each: (person, task) beside (person, entity)."""
+    linked = {name for key in table.foreign_keys for name in key.columns}
+    optional = {column.name for column in table.columns if column.nullable and column.name in linked}
     rest = set(members) - set(nullable)
     rules: list[tuple[str | None, ...]] = [key.columns for key in table.unique_constraints]
     rules += [index.columns for index in table.indexes if index.unique and index.constraint is None]
-    return bool(rest) and any(rest < set(other) and not set(other) & set(nullable) for other in rules)
+    others = (set(other) - rest for other in rules if rest < set(other))
+    return set(nullable) <= optional and any(other <= optional - set(nullable) for other in others)
 
 
 _IDENTITIES = frozenset({

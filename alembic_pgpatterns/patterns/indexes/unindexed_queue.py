@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from alembic_pgpatterns.evidence.model import Condition, QueryShape
 from alembic_pgpatterns.patterns import Action, Basis, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._words import names_any
-from alembic_pgpatterns.patterns.indexes._evidence import ONE_VALUE, counted, ordered_by, queries_on, with_condition
+from alembic_pgpatterns.patterns.indexes._evidence import (
+    ONE_VALUE,
+    counted,
+    not_found_otherwise,
+    ordered_by,
+    queries_on,
+    with_condition,
+)
 from alembic_pgpatterns.patterns.indexes._roles import STATUS_NAMES, default_constant, is_status
 from alembic_pgpatterns.patterns.indexes._shape import named
 from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey
@@ -101,7 +108,8 @@ Index("job_pending", job.c.created_at, postgresql_where=text("status = 'pending'
             value = default_constant(status) or ""
             where = f"{quote(status.name)} = {text_literal(value)}"
             asked = with_condition(queries_on(schema, table), status.name, ONE_VALUE, _asks_for(text_literal(value)))
-            polled = [shape for shape in asked if _takes_the_next(shape, moment)]
+            others = not_found_otherwise(schema, table, besides=status.name)
+            polled = [shape for shape in asked if shape in others and _takes_the_next(shape, moment)]
             yield self.finding(
                 at=status,
                 message=f"no index of {table.name} holds the rows where {where} in the order of {quote(moment.name)}",

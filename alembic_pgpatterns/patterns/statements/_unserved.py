@@ -89,7 +89,8 @@ class NeededIndex:
     def is_selective(self) -> bool:
         """Whether it asks for few of the rows: not for all of one kind."""
         plain = [name for name in self.equal if not (self._has_few_values(name) or name in self.constant)]
-        return bool(plain or self.ranges or self.order or self.contains)
+        spans = [name for name in self.ranges if not self._is_year(name)]
+        return bool(plain or spans or self.order or self.contains)
 
     def is_served(self) -> bool:
         """Whether an index begins with a column that is compared, or holds one that is searched within.

@@ -62,7 +62,7 @@ class UuidAsText(SchemaPattern):
         for table, column in checked_columns(schema):
             if holds_uuid(table, column, self.options.names):
                 has_foreign_key = len(linked.group(column).columns) > 1
-                yield self.finding(
+                finding = self.finding(
                     at=column,
                     message=f"{column.identifier} holds UUIDs as {column.type.display}",
                     remedy=_remedy(column, has_foreign_key, obstacles.of(column) or special_opclass(table, column)),
@@ -70,6 +70,9 @@ class UuidAsText(SchemaPattern):
                     # of them so, and how a project keeps its other UUIDs is one habit, too.
                     cause="keys" if has_foreign_key else "columns",
                 )
+                # A default alone, which nobody may use: without a model and a length any text may be there.
+                of_default = column.type.length is None and not names_any(column.name, self.options.names)
+                yield finding.but(guess=of_default and not table.modelled)
 
 
 def holds_uuid(table: Table, column: Column, names: tuple[str, ...] = Options().names) -> bool:

@@ -139,9 +139,13 @@ def _allowed(node: Node) -> tuple[str, frozenset[str]] | None:
 
 def _any_of(parts: list[Node]) -> tuple[str, frozenset[str]] | None:
     """``x = 1 OR x = 2 [OR x IS NULL]``; the null test does not matter, since a CHECK allows null anyway."""
+    tests = [part.null_test for part in parts if part.WhichOneof("node") == "null_test"]
     items = [_allowed(part) for part in parts if part.WhichOneof("node") != "null_test"]
     names = {item[0] for item in items if item is not None}
     if None in items or len(names) != 1:
+        return None
+    # `OR y IS NULL` and `OR y IS NOT NULL` let every value of x through, where y is so.
+    if any(test.nulltesttype == IS_NOT_NULL or column_name(uncast(test.arg)) not in names for test in tests):
         return None
     return names.pop(), frozenset().union(*(item[1] for item in items if item is not None))
 
