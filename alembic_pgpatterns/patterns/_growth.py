@@ -14,6 +14,9 @@ LARGE = 10_000
 FEW_COLUMNS = 5
 """Columns that a short list has at most."""
 
+LONG = 6
+"""Letters from which a word is looked for at the end of another one."""
+
 LISTS = frozenset({
     "authority", "category", "config", "configuration", "country", "currency", "department", "kind", "language",
     "model", "organisation", "organization", "permission", "plan", "plugin", "policy", "preset", "priority", "provider",
@@ -94,7 +97,9 @@ def last_word(table: Table) -> str:
     """The word of a table's name that says what a row is, in the singular."""
     # The details of providers are as few as the providers.
     names = [singular(word) for word in words(table.name.name)]
-    return next((word for word in reversed(names) if word not in _ABOUT), "")
+    word = next((word for word in reversed(names) if word not in _ABOUT), "")
+    # Some frameworks name a table by its class without a break: `storageconfig`. Short words end others by chance.
+    return next((item for item in LISTS if len(item) >= LONG and word.endswith(item)), word)
 
 
 def likely_grows(schema: Schema, table: Table) -> bool:

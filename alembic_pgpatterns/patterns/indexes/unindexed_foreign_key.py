@@ -97,7 +97,8 @@ Table(
                     remedy=names.free(remedy) if isinstance(remedy, CreateIndex) else remedy,
                     severity=Severity.INFO if coverage.part(table, key) else None,
                 )
-                short = _refers_to_list(schema, key) or is_named_list(table) or _says_who(schema, key)
+                small = is_named_list(table) or last_word(table) in KINDS
+                short = small or _refers_to_list(schema, key) or _says_who(schema, key)
                 guess = (short and not _may_be_searched(schema, table, key)) or _finds_few(table, key, coverage)
                 # Even a search reads no more than some hundreds of rows.
                 guess = guess or (schema.evidence is not None and _links_lists(schema, table))
@@ -128,7 +129,9 @@ def _says_who(schema: Schema, key: ForeignKey) -> bool:
 
 def _refers_to_list(schema: Schema, key: ForeignKey) -> bool:
     parent = schema.table(key.referred_table)
-    return parent is not None and parent.name != key.table and looks_like_a_list(schema, parent)
+    if parent is None or parent.name == key.table:
+        return False
+    return looks_like_a_list(schema, parent) or last_word(parent) in KINDS | {"template"}
 
 
 def _may_be_searched(schema: Schema, table: Table, key: ForeignKey) -> bool:
