@@ -97,8 +97,7 @@ Table(
                     remedy=names.free(remedy) if isinstance(remedy, CreateIndex) else remedy,
                     severity=Severity.INFO if coverage.part(table, key) else None,
                 )
-                small = is_named_list(table) or last_word(table) in KINDS
-                short = small or _refers_to_list(schema, key) or _says_who(schema, key)
+                short = _refers_to_list(schema, key) or is_named_list(table) or _says_who(schema, key)
                 guess = (short and not _may_be_searched(schema, table, key)) or _finds_few(table, key, coverage)
                 # Even a search reads no more than some hundreds of rows.
                 guess = guess or (schema.evidence is not None and _links_lists(schema, table))

@@ -107,14 +107,14 @@ Index("job_pending", job.c.created_at, postgresql_where=text("status = 'pending'
                 continue
             value = default_constant(status) or ""
             where = f"{quote(status.name)} = {text_literal(value)}"
-            asked = with_condition(queries_on(schema, table), status.name, ONE_VALUE, _asks_for(text_literal(value)))
+            shapes = with_condition(queries_on(schema, table), status.name, ONE_VALUE, _asks_for(text_literal(value)))
             others = not_found_otherwise(schema, table, besides=status.name)
-            polled = [shape for shape in asked if shape in others and _takes_the_next(shape, moment)]
+            polled = [shape for shape in shapes if shape in others and _takes_the_next(shape, moment)]
             yield self.finding(
                 at=status,
                 message=f"no index of {table.name} holds the rows where {where} in the order of {quote(moment.name)}",
                 remedy=named(CreateIndex(table.name, (IndexedKey(moment.name),), where=where), table),
-                evidence=counted("they are asked for", polled),
+                evidence=counted("they are shapes for", polled),
             )
 
     def _status(self, table: Table) -> Column | None:
