@@ -239,7 +239,11 @@ def _look_for_ways(run: RunContext, result: EnvResult) -> None:
     failed = result.failure is not None or result.own_environment is not None or not result.configured
     if failed and run.project.is_looking and run.settings.upgrade_command is None:
         all_ways = tuple(ways_of(result, run.settings, run.server, Path(run.project.script.folder)))
-        all_ways = all_ways or tuple(of_old_revision(result, run.settings, _pending(run, result)))
+        if not all_ways and result.failure is not None:
+            all_ways = tuple(of_old_revision(result, run.settings, _pending(run, result)))
+            if all_ways and run.project.tries_all:
+                # Where the models cannot be created either, the revision is what people have to know of.
+                run.project.first_failure = ProjectFailed(explained(result.failure, run.server))
         run.project.has_models = any(item.models for item in result.configured)
         ways = tuple(way for way in all_ways if way.automatic or run.project.tries_all)
         if ways:
