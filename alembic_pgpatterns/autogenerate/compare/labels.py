@@ -72,7 +72,8 @@ def compare_labels(
     before = changed.with_new_defaults(actual)
     up = replaced(name, _with_defaults(before, changed.folded), new, rest)
     down = replaced(name, before, old, rest)
-    op = SqlOp(up, down, undo_note=_lost(name, actual, new, old))
+    tables = [(None if user.schema == "public" else user.schema, user.table) for user in actual.users]
+    op = SqlOp(up, down, undo_note=_lost(name, actual, new, old), locks=tables)
     result = [*_held(name, dependents, "This"), _replaced_note(name, actual, new, old), op]
     return [*([_views_apart(name, views)] if views else []), *result]
 

@@ -83,6 +83,8 @@ class Facts:
     """The views on a column and the views on these, if nothing else depends on any of them."""
     blocks_drop: Callable[[TableKey], tuple[str, ...]] = lambda table: ()
     """What makes PostgreSQL refuse to drop a table: views and functions that use it."""
+    lockable: Callable[[TableKey], bool] = lambda table: True
+    """Whether LOCK TABLE takes it: a table, and no materialised view or foreign table."""
     has_primary_key: Callable[[TableKey], bool] = lambda table: True
     """Whether a table has a primary key, which a backfill needs."""
     dependents: Callable[[TableKey, str], Dependents] = lambda table, column: Dependents(
@@ -150,6 +152,7 @@ def read_facts(context: MigrationContext, settings: RewriteSettings, **more: Any
         blocks_type_change=reader.blocks_type_change,
         droppable_views=reader.droppable_views,
         blocks_drop=reader.blocks_drop,
+        lockable=reader.lockable,
         has_primary_key=reader.has_primary_key,
         dependents=cache(partial(read_dependents, connection)),
         **more,
@@ -172,6 +175,10 @@ def enum_plugin() -> bool:
 _UTC = frozenset(("UTC", "GMT", "ETC/UTC", "ETC/GMT", "ZULU", "UCT", "GMT0"))
 _PARTITIONED = """
     SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'p'
+"""
+_LOCKABLE = """
+    SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                   WHERE c.relkind IN ('r', 'p') AND n.nspname = :schema AND c.relname = :table)
 """
 _ENUMS = """
     SELECT n.nspname, t.typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
@@ -322,6 +329,9 @@ class _Reader:
     def blocks_drop(self, table: TableKey) -> tuple[str, ...]:
         values = {"schema": table[0], "table": table[1]}
         return tuple(str(name) for (name,) in self.connection.execute(text(_BLOCKING_DROP), values))
+
+    def lockable(self, table: TableKey) -> bool:
+        return bool(self.connection.scalar(text(_LOCKABLE), {"schema": table[0], "table": table[1]}))
 
     def has_primary_key(self, table: TableKey) -> bool:
         return bool(self.connection.scalar(text(_HAS_PRIMARY_KEY), {"schema": table[0], "table": table[1]}))

@@ -9,6 +9,7 @@ from alembic.operations import ops
 
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.lock_block import ATTEMPTS, in_order, lock_block
+from alembic_pgpatterns.autogenerate.rewrite.locked_tables import closed_tables, referenced_tables
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AutocommitOp, CommentOp, Note, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
 from alembic_pgpatterns.patterns.revisions.missing_lock_timeout import MissingLockTimeout
@@ -17,6 +18,8 @@ from alembic_pgpatterns.patterns.revisions.timeout_kills_concurrent_build import
 _WHY_TIMEOUT = "fail and run again rather than wait: everybody else queues behind a waiting lock"
 _WHY_ATTEMPTS = "several short attempts, because everybody else queues behind a waiting lock"
 _TIMEOUTS = ("lock_timeout", "statement_timeout")
+SEVERAL = 3
+"""Tables. One that is locked before two others may be closed for twice lock_timeout, one before one other for once."""
 
 
 def body(steps: Sequence[Step], facts: Facts) -> list[ops.MigrateOperation]:
@@ -124,16 +127,26 @@ def _transaction(phases: Sequence[Phase], facts: Facts, committed_early: bool) -
     if not any(phase.strong for phase in phases) or facts.has_lock_timeout or not timeout:
         return inner
     limit = [CommentOp.of(_patience(timeout)), SqlOp(f"SET LOCAL lock_timeout = {_literal(timeout)}")]
-    tables = in_order(phase.locks for phase in phases)
-    if tables:
+    if locks := _all_locks(phases, facts):
         note = Note(MissingLockTimeout.name, "the tables", f"locked at once, in up to {ATTEMPTS} attempts", aside=True)
-        under_views = [column for phase in phases for column in phase.under_views]
-        limit += [CommentOp(note.comment()), lock_block(tables, under_views)]
+        limit += [CommentOp(note.comment()), locks]
     # An autocommit block commits, which ends SET LOCAL. Otherwise it would apply to the next revision too, which
     # shares the transaction unless env.py sets transaction_per_migration.
     before = _literal(facts.session["lock_timeout"]) if "lock_timeout" in facts.session else "DEFAULT"
     end = [] if committed_early else [SqlOp(f"SET LOCAL lock_timeout = {before}")]
     return [*limit, *inner, *end]
+
+
+def _all_locks(phases: Sequence[Phase], facts: Facts) -> SqlOp | None:
+    """All locks of a transaction at its start, if there are several: none is held while another is waited for."""
+    closed = closed_tables(phases, facts)
+    written = {key: name for key, name in referenced_tables(phases, facts).items() if key not in closed}
+    several = any(phase.locks for phase in phases) or len(closed) + len(written) >= SEVERAL
+    tables = in_order([*(phase.locks for phase in phases), *([name] for name in closed.values())])
+    if not tables or not several:
+        return None
+    under_views = [column for phase in phases for column in phase.under_views]
+    return lock_block(tables, under_views, [name for name in written.values() if name not in tables])
 
 
 def _comments(phase: Phase) -> Iterable[CommentOp]:

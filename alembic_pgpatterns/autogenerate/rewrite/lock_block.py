@@ -53,21 +53,26 @@ _VIEWS = Template("""
       END;""")
 
 
-def attempts(tables: Iterable[str], under_views: Iterable[Column] = ()) -> str:
+def attempts(tables: Iterable[str], under_views: Iterable[Column] = (), written: Iterable[str] = ()) -> str:
     """Return PL/pgSQL that locks tables ACCESS EXCLUSIVE, and the views on columns before them.
 
     Args:
         tables: their quoted names, in the order of the locks.
         under_views: the columns.
+        written: quoted names of tables of which only writers have to wait.
     """
     columns = list(under_views)
     views = _VIEWS.substitute(closure=closure(columns)) if columns else ""
     first, *others = dict.fromkeys(tables)
     locks = [f"      LOCK TABLE {first} IN ACCESS EXCLUSIVE MODE;"]
-    if others:
-        limit = f"least({_IN_ALL // len(others)}, 25 * pgpatterns_attempt)::text"
+    weaker = list(dict.fromkeys(written))
+    if others or weaker:
+        limit = f"least({_IN_ALL // len([*others, *weaker])}, 25 * pgpatterns_attempt)::text"
         locks += [f"      PERFORM set_config('lock_timeout', {limit}, true);"]
+    if others:
         locks += [f"      LOCK TABLE {', '.join(others)} IN ACCESS EXCLUSIVE MODE;"]
+    if weaker:
+        locks += [f"      LOCK TABLE {', '.join(weaker)} IN SHARE ROW EXCLUSIVE MODE;"]
     return _ATTEMPTS.substitute(locks="\n".join(locks), attempts=ATTEMPTS, views=views)
 
 
@@ -84,11 +89,12 @@ def in_order(orders: Iterable[Sequence[str]]) -> list[str]:
     return result
 
 
-def lock_block(tables: Iterable[str], under_views: Iterable[Column] = ()) -> SqlOp:
+def lock_block(tables: Iterable[str], under_views: Iterable[Column] = (), written: Iterable[str] = ()) -> SqlOp:
     """Return a DO statement that locks tables ACCESS EXCLUSIVE. No attempt waits longer than lock_timeout for a table.
 
     Args:
         tables: their quoted names.
         under_views: columns whose views are locked before.
+        written: quoted names of tables that are locked SHARE ROW EXCLUSIVE.
     """
-    return SqlOp(do_block(f"\nBEGIN{attempts(tables, under_views)}\nEND "))
+    return SqlOp(do_block(f"\nBEGIN{attempts(tables, under_views, written)}\nEND "))

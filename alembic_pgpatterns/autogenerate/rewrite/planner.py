@@ -59,7 +59,8 @@ def plan(op: ops.MigrateOperation, facts: Facts) -> tuple[Step, ...]:
         return (plain(op, strong=not facts.is_new(op.schema, op.table_name), notes=notes),)
     if isinstance(op, ops.ExecuteSQLOp):
         notes = (op.note,) if isinstance(op, SqlOp) and op.note is not None else ()
-        return (plain(op, strong=waits_for_a_strong_lock(op, facts), notes=notes),)
+        strong = bool(getattr(op, "locks", ())) or waits_for_a_strong_lock(op, facts)
+        return (plain(op, strong=strong, notes=notes),)
     return (plain(op),)
 
 

@@ -119,21 +119,30 @@ def sql_text(part: object) -> str:
 
 
 class SqlOp(ops.ExecuteSQLOp):
-    """``op.execute`` of one statement, with the statement that undoes it (None: nothing to undo)."""
+    """``op.execute`` of one statement, with the statement that undoes it (None: nothing to undo).
+
+    ``locks``: schema and name of existing tables that it locks ACCESS EXCLUSIVE, where no parser can tell. ``note``: the
+    comment above the statement; ``undo_note``: the one above what undoes it.
+    """
 
     def __init__(
-        self, statement: str, undo: str | None = None, note: Note | None = None, undo_note: Note | None = None
+        self,
+        statement: str,
+        undo: str | None = None,
+        note: Note | None = None,
+        undo_note: Note | None = None,
+        locks: Sequence[tuple[str | None, str]] = (),
     ) -> None:
-        """``note``: the comment above the statement; ``undo_note``: the one above what undoes it."""
         super().__init__(escape_binds(statement))
         self.statement = statement
         self.undo = undo
         self.note = note
         self.undo_note = undo_note
+        self.locks = tuple(locks)
 
     def reverse(self) -> ops.MigrateOperation:
         """The undoing statement."""
-        return SqlOp(self.undo, self.statement, self.undo_note, self.note) if self.undo else CommentOp()
+        return SqlOp(self.undo, self.statement, self.undo_note, self.note, self.locks) if self.undo else CommentOp()
 
 
 class DropTypeOp(SqlOp):
