@@ -8,10 +8,12 @@ import sys
 import threading
 import time
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
+from alembic_pgpatterns.autogenerate.rewrite.backfill import backfill
 from alembic_pgpatterns.errors import PgPatternsError
 
 DRIVERS = ("psycopg", "psycopg2", "asyncpg", "psycopg_async")
@@ -165,3 +167,35 @@ def test_an_identity_goes_on_counting(any_lab):
     assert any_lab.query("INSERT INTO t (a) VALUES (1) RETURNING id") == [(11,)]
     with pytest.raises(DBAPIError, match="is not a serial"):
         any_lab.upgrade(lambda op: op.convert_serial_to_identity("t", "a"))
+
+
+HIDDEN = """
+    CREATE TABLE t (id int PRIMARY KEY, a int, b int); INSERT INTO t SELECT i, i FROM generate_series(1, 9) i;
+    ALTER TABLE t ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY; CREATE POLICY own ON t USING (id = 5);
+    DO $$ BEGIN CREATE ROLE hidden_owner; EXCEPTION WHEN duplicate_object THEN END $$;
+    ALTER TABLE t OWNER TO hidden_owner; GRANT CREATE ON SCHEMA public TO hidden_owner;
+"""
+
+
+def test_rows_that_a_policy_hides_are_not_left_out_in_silence(any_lab):
+    any_lab.database.execute(HIDDEN)
+
+    def as_owner(op) -> int:
+        op.execute("SET ROLE hidden_owner")
+        return op.backfill("t", {"b": sa.text("a")}, "b IS NULL")
+
+    with pytest.raises((PgPatternsError, DBAPIError), match="row-level security policy"):
+        any_lab.upgrade(as_owner)
+    assert any_lab.upgrade(lambda op: op.backfill("t", {"b": sa.text("a")}, "b IS NULL")) == 9
+
+
+def test_the_block_that_fills_a_column_refuses_hidden_rows(any_database):
+    any_database.execute(HIDDEN)
+    block = backfill(None, "t", "b", "a")
+    with any_database.connect() as connection:
+        connection.execute("SET ROLE hidden_owner")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security policy"):
+            connection.execute(block)
+    with any_database.connect() as connection:
+        connection.execute(block)
+        assert connection.execute("SELECT count(b), current_setting('row_security') FROM t").fetchone() == (9, "on")

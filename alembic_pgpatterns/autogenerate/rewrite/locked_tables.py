@@ -8,8 +8,8 @@ from alembic.operations import ops
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import table_of
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
-from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, SqlOp
-from alembic_pgpatterns.autogenerate.rewrite.steps import Phase
+from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, InlineReferenceOp, SqlOp
+from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, referenced_table
 from alembic_pgpatterns.autogenerate.rewrite.table_names import qualified
 
 _ALTERS = (
@@ -44,6 +44,9 @@ def referenced_tables(phases: Iterable[Phase], facts: Facts) -> dict[TableKey, s
         if isinstance(op, ops.CreateForeignKeyOp):
             _add(result, *table_of(op), facts=facts)
             _add(result, op.kw.get("referent_schema"), op.referent_table, facts=facts)
+        if isinstance(op, InlineReferenceOp):
+            schema, table = referenced_table(op.reference, facts)
+            _add(result, None if schema == facts.default_schema else schema, table, facts=facts)
     return result
 
 

@@ -121,8 +121,8 @@ def sql_text(part: object) -> str:
 class SqlOp(ops.ExecuteSQLOp):
     """``op.execute`` of one statement, with the statement that undoes it (None: nothing to undo).
 
-    ``locks``: schema and name of existing tables that it locks ACCESS EXCLUSIVE, where no parser can tell. ``note``: the
-    comment above the statement; ``undo_note``: the one above what undoes it.
+    ``locks``: schema and name of existing tables that it locks ACCESS EXCLUSIVE, where no parser can tell. ``note``:
+    the comment above the statement; ``undo_note``: the one above what undoes it.
     """
 
     def __init__(
