@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from alembic_pgpatterns.checks.needed import newly_needed
+from alembic_pgpatterns.checks.needed import newly_needed, newly_refused
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUnderRunningCode
 from alembic_pgpatterns.patterns.revisions.rename_under_running_code import RenameUnderRunningCode
@@ -104,6 +104,8 @@ def _changed(run: RevisionRun, runs: Sequence[RevisionRun]) -> Iterator[str]:
     earlier = [item for item in runs[: runs.index(run)] if item.database == run.database]
     for column in newly_needed(run, earlier):
         yield f"{column.identifier}: its INSERTs lack it, so wait until only new code runs"
+    for column in newly_refused(run, earlier):
+        yield f"{column.identifier}: where it writes NULL, so wait until only new code runs"
 
 
 def _lines(run: RevisionRun) -> Iterator[Line]:

@@ -60,6 +60,29 @@ def newly_needed(run: RevisionRun, earlier: Sequence[RevisionRun]) -> Iterator[C
                 yield column
 
 
+def newly_refused(run: RevisionRun, earlier: Sequence[RevisionRun]) -> Iterator[Column]:
+    """Columns that old code knows and may leave NULL, and that a revision makes NOT NULL.
+
+    SQLAlchemy's INSERT has NULL for a value that nobody set, unless the model or the column has a default.
+
+    Args:
+        run: of the revision.
+        earlier: the runs before it, in order, in the same database.
+    """
+    statements = [statement for item in (*earlier, run) for statement in item.statements]
+    for old in (*earlier, run)[0].before.tables:
+        after, before = run.after.table(old.name), run.before.table(old.name)
+        if after is None or before is None or old.partition_of is not None:
+            continue
+        for column in after.columns:
+            known, last = old.column(column.name), before.column(column.name)
+            if known is None or last is None or not last.nullable:
+                continue
+            is_new = bool(set(demands(after, column)) - set(demands(before, last)))
+            if is_new and not trigger_may_fill(statements, old.name, column.name):
+                yield column
+
+
 def _new_names(run: RevisionRun, table: Table) -> set[str]:
     """The names that a revision gives to columns that the table had before."""
     old = {column.name for column in table.columns}
