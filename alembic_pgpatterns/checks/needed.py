@@ -75,8 +75,8 @@ def newly_refused(run: RevisionRun, earlier: Sequence[RevisionRun]) -> Iterator[
         if after is None or before is None or old.partition_of is not None:
             continue
         for column in after.columns:
-            known, last = old.column(column.name), before.column(column.name)
-            if known is None or last is None or not last.nullable:
+            original, last = old.column(column.name), before.column(column.name)
+            if original is None or last is None or not last.nullable:
                 continue
             is_new = bool(set(demands(after, column)) - set(demands(before, last)))
             if is_new and not trigger_may_fill(statements, old.name, column.name):
