@@ -21,6 +21,7 @@ from alembic_pgpatterns.fix.plan import Fix, Left, in_one_revision, unsafe
 from alembic_pgpatterns.fix.time_pairs import without_halves
 from alembic_pgpatterns.processes.channel import Parent
 from alembic_pgpatterns.remedies.apply import find_table
+from alembic_pgpatterns.remedies.type_operations import assumed_zone
 from alembic_pgpatterns.runner.messages import Route
 from alembic_pgpatterns.runner.observers import metadatas_of
 from alembic_pgpatterns.runner.script_directory import ProjectScripts
@@ -188,5 +189,7 @@ def _with_value(op: ops.MigrateOperation, context: MigrationContext, facts: Fact
 
 
 def _comments(fix: Fix) -> list[CommentOp]:
-    notes = (Note(finding.pattern, finding.object, finding.message) for finding in fix.findings)
-    return [CommentOp.of(note) for note in notes]
+    return [
+        CommentOp.of(Note(finding.pattern, finding.object, f"{finding.message}{assumed_zone(finding.remedy)}"))
+        for finding in fix.findings
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -17,7 +17,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, NothingToUndo, register
@@ -131,8 +131,12 @@ def _every_row(operations: Operations) -> Iterator[None]:
     fetch_value(operations, query, value="off")
     try:
         yield
-    finally:
-        fetch_value(operations, query, value=before)
+    except BaseException:
+        # The session may be gone. If it is not, it refuses hidden rows from now on, too.
+        with suppress(SQLAlchemyError):
+            fetch_value(operations, query, value=before)
+        raise
+    fetch_value(operations, query, value=before)
 
 
 class _Job:

@@ -14,6 +14,8 @@ from alembic_pgpatterns.revisions.model import RevisionRun
 from alembic_pgpatterns.schema.model import Location, Table
 
 NO_WAIT = Wait(0.0, 0.0)
+_SURELY = 2.0
+"""A statement that ran this many times longer than somebody waited was not what they waited for."""
 
 
 def result_of(run: RevisionRun, sizes: Sizes, measured: Sequence[tuple[int, Measurement]]) -> RevisionResult:
@@ -26,12 +28,11 @@ def result_of(run: RevisionRun, sizes: Sizes, measured: Sequence[tuple[int, Meas
     """
     last = measured[-1][1]
     statements = tuple(_statements(sizes, measured))
-    longer = _longer(statements)
     return RevisionResult(
         revision=run.revision,
         path=run.path,
         database=run.database,
-        tables=tuple(_table(table, sizes, measured, longer) for table in sizes.touched if table.name in last.reads),
+        tables=tuple(_table(table, sizes, measured, statements) for table in sizes.touched if table.name in last.reads),
         statements=statements,
         wal_bytes=last.wal_bytes,
         disk_bytes=last.disk_bytes,
@@ -51,15 +52,28 @@ def _statements(sizes: Sizes, measured: Sequence[tuple[int, Measurement]]) -> It
         yield replace(statement, predicted=growth(points).at(size)) if len(points) == len(runs) else statement
 
 
-def _longer(statements: Sequence[StatementTime]) -> float:
-    """By how many seconds the statements are predicted to take longer than measured; infinite if that is not known.
+def _longer(statements: Sequence[StatementTime], wait: float) -> float:
+    """By how many seconds at most a wait is predicted to become longer; infinite if that is not known.
 
-    A lock is held while statements run, so a wait cannot grow by more, whatever other programs of the machine did to
-    it.
+    A lock is held while statements run, so a wait cannot grow by more than they do, whatever other programs of the
+    machine did to it. And it lasts at least as long as each statement that holds the lock.
+
+    Args:
+        statements: with the predicted seconds.
+        wait: seconds that somebody waited for the table.
     """
     if any(item.predicted is None for item in statements):
         return math.inf
-    return sum(max(0.0, (item.predicted or 0.0) - item.seconds) for item in statements)
+    return sum(_caused(item, wait) for item in statements)
+
+
+def _caused(statement: StatementTime, wait: float) -> float:
+    growth_of_all = max(0.0, (statement.predicted or 0.0) - statement.seconds)
+    if statement.seconds / statement.count > _SURELY * wait:
+        return 0.0
+    # Of a loop with a commit after each run, nobody waits for more than one run.
+    in_one_transaction = statement.count == 1 or wait > statement.seconds / _SURELY
+    return growth_of_all if in_one_transaction else growth_of_all / statement.count
 
 
 def _texts(statements: Sequence[StatementTime]) -> dict[Location, set[str]]:
@@ -88,17 +102,20 @@ def _together(first: StatementTime | None, more: StatementTime) -> StatementTime
     return replace(first, seconds=first.seconds + more.seconds, rows=rows, count=first.count + more.count)
 
 
-def _table(table: Table, sizes: Sizes, measured: Sequence[tuple[int, Measurement]], longer: float) -> TableResult:
+def _table(
+    table: Table, sizes: Sizes, measured: Sequence[tuple[int, Measurement]], statements: Sequence[StatementTime]
+) -> TableResult:
     name, last = table.name, measured[-1][1]
     rows = last.rows.get(name, 0)
-    reads = growth([(size, item.reads.get(name, NO_WAIT).waited) for size, item in measured], longer)
-    writes = growth([(size, item.writes.get(name, NO_WAIT).waited) for size, item in measured], longer)
+    reads = [(size, item.reads.get(name, NO_WAIT).waited) for size, item in measured]
+    writes = [(size, item.writes.get(name, NO_WAIT).waited) for size, item in measured]
+    read, write = (growth(points, _longer(statements, points[-1][1])) for points in (reads, writes))
     return TableResult(
         table=name,
         rows=rows,
-        read_wait=last.reads.get(name, NO_WAIT).waited,
-        write_wait=last.writes.get(name, NO_WAIT).waited,
-        predicted=_prediction(sizes.target(name, rows), sizes.factor(measured[-1][0]), measured[-1][0], reads, writes),
+        read_wait=reads[-1][1],
+        write_wait=writes[-1][1],
+        predicted=_prediction(sizes.target(name, rows), sizes.factor(measured[-1][0]), measured[-1][0], read, write),
     )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from alembic.operations import ops
 
-from alembic_pgpatterns.remedies.model import TypeChange
+from alembic_pgpatterns.remedies.model import ChangeType, TypeChange
 from alembic_pgpatterns.schema.names import quote
+
+ASSUMED_ZONE = ". The stored times are read as UTC: if somebody wrote local times, name their zone instead"
 
 
 class AlterTypeOp(ops.AlterColumnOp):
@@ -65,6 +67,11 @@ def in_utc(column: str) -> str:
 def reads_utc(change: TypeChange) -> bool:
     """Whether a change of type reads the stored times as UTC."""
     return change.using == in_utc(change.column)
+
+
+def assumed_zone(remedy: object) -> str:
+    """What a change of stored times takes for granted, in words; empty for other remedies."""
+    return ASSUMED_ZONE if isinstance(remedy, ChangeType) and any(map(reads_utc, remedy.changes)) else ""
 
 
 def read_in_utc(op: ops.AlterColumnOp) -> bool:

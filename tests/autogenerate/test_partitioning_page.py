@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 PAGE = Path(__file__).parents[2] / "docs" / "partitioning.md"
-REVISION = re.compile(r"<!-- revision \d -->\n```python\n(.*?)```", re.DOTALL)
+REVISION = re.compile(r"<!-- step \d -->\n```python\n(.*?)```", re.DOTALL)
 TABLES = """
     CREATE TABLE shop (id bigint PRIMARY KEY);
     CREATE TABLE event (id bigserial CONSTRAINT event_pkey PRIMARY KEY, at timestamptz, kind text,

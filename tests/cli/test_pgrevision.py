@@ -81,7 +81,8 @@ def test_a_chain_is_tried_out_whole(shop: Project) -> None:
     assert run.returncode == 0, run.stderr
     assert len(files(shop)) > 2
     assert "part_2_of_more.py: up, down and up again" in run.stdout
-    assert run.stdout.count("    keep running the old code: yes\n") == len(files(shop)) - 1
+    refused = "keep running the old code: no, it would fail (public.author.name: where it writes NULL, so wait until "
+    assert " ".join(run.stdout.split()).count(refused) == len(files(shop)) - 1
 
 
 def test_the_part_that_old_code_does_not_survive_is_named(shop: Project) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 
+from alembic_pgpatterns.rehearsal.model import StatementTime
 from alembic_pgpatterns.rehearsal.predict import SORTING, growth
+from alembic_pgpatterns.rehearsal.results import _longer
 from alembic_pgpatterns.rehearsal.sizes import Sizes
 from alembic_pgpatterns.schema.catalog import reader as catalog
-from alembic_pgpatterns.schema.model import Name
+from alembic_pgpatterns.schema.model import Location, Name
 
 MORE = 8**SORTING
 
@@ -39,6 +42,22 @@ def test_a_wait_grows_by_no_more_than_the_statements() -> None:
     assert growth(((1000, 0.03), (4000, 0.06)), longer=0.0).words == "does not grow"
     assert growth(((1000, 1.0), (4000, 4.0)), longer=3.0).at(32000) == 7.0
     assert growth(((1000, 1.0), (4000, 16.0)), longer=100.0).at(32000) == 116.0
+
+
+def test_only_what_may_have_held_the_lock_makes_a_wait_longer() -> None:
+    place = Location("a.py", 1)
+
+    def longer(wait: float, *statements: tuple[float, float, int]) -> float:
+        items = [StatementTime(place, now, None, "", predicted=later, count=n) for now, later, n in statements]
+        return _longer(items, wait)
+
+    assert longer(4.0, (4.0, 32.0, 1)) == 28.0
+    # An index built concurrently beside a short lock.
+    assert longer(0.1, (8.0, 64.0, 1), (0.1, 0.8, 1)) == pytest.approx(0.7)
+    # A thousand batches that commit, and a thousand updates of one transaction.
+    assert longer(0.06, (8.0, 64.0, 1000)) == pytest.approx(0.056)
+    assert longer(8.0, (8.0, 64.0, 1000)) == 56.0
+    assert _longer([StatementTime(place, 1.0, None, "")], 1.0) == math.inf
 
 
 def test_measurements_that_differ_make_a_wide_spread() -> None:

@@ -202,3 +202,21 @@ def test_a_column_that_gets_another_type_has_values_of_both(database: Any) -> No
         for number, (before, after, _) in enumerate(RETYPED):
             value = "x::text" if before == "mood" else "x"  # there is no cast from one enum to another
             connection.execute(f"ALTER TABLE t{number} ALTER x TYPE {after} USING {value}::{after}")
+
+
+def test_the_new_column_of_a_staged_change_has_the_old_ones_value(database: Any) -> None:
+    script = """
+        CREATE TABLE t (id bigint PRIMARY KEY, a int, a_new bigint, seen int);
+        CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN /* pgpatterns: fills the new column */ NEW.a_new := new.a; RETURN NEW; END';
+        CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.seen := 7; RETURN NEW; END';
+        CREATE TRIGGER "F" BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f();
+        CREATE TRIGGER g BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION g();
+    """
+    with database.connect() as connection:
+        filled(connection, script)
+        different = "SELECT count(*) FROM t WHERE a_new IS DISTINCT FROM a"
+        assert connection.execute(different).fetchone() == (0,)
+        assert connection.execute("SELECT count(*) > 0 FROM t WHERE seen IS DISTINCT FROM 7").fetchone() == (True,)
+        states = connection.execute("SELECT tgenabled FROM pg_trigger WHERE NOT tgisinternal").fetchall()
+        assert {str(state) for (state,) in states} == {"O"}

@@ -29,7 +29,7 @@ from alembic_pgpatterns.autogenerate.rewrite.renamed_column import expression_wi
 from alembic_pgpatterns.autogenerate.rewrite.rendering import Note, SqlOp, expression_text
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
 from alembic_pgpatterns.autogenerate.rewrite.swap_parts import Parts, beside
-from alembic_pgpatterns.autogenerate.rewrite.swap_triggers import FILLS, SETTING, guard, refuse_unknown, unguard
+from alembic_pgpatterns.autogenerate.rewrite.swap_triggers import SETTING, guard, refuse_unknown, unguard
 from alembic_pgpatterns.autogenerate.rewrite.table_names import alter_table, qualified
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import (
     assignable,
@@ -47,6 +47,7 @@ from alembic_pgpatterns.patterns.revisions.rebuilt_dependents import RebuiltDepe
 from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
 from alembic_pgpatterns.remedies.naming import fit
 from alembic_pgpatterns.remedies.type_operations import in_utc, read_in_utc
+from alembic_pgpatterns.schema.fill_triggers import FILLS
 from alembic_pgpatterns.schema.names import do_block, quote
 from alembic_pgpatterns.schema.sql.binds import escape_binds
 

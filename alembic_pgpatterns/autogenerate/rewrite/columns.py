@@ -18,7 +18,7 @@ from alembic_pgpatterns.autogenerate.rewrite.filling import ASK, FILLING, FillOp
 from alembic_pgpatterns.autogenerate.rewrite.plain_steps import NOT_VALID, own_transaction, plain, repeatable
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, InlineReferenceOp, Note, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
-from alembic_pgpatterns.autogenerate.rewrite.table_names import alter_table
+from alembic_pgpatterns.autogenerate.rewrite.table_names import alter_table, qualified
 from alembic_pgpatterns.patterns.revisions.blocking_not_null import BlockingNotNull
 from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUnderRunningCode
 from alembic_pgpatterns.patterns.revisions.required_column_without_default import RequiredColumnWithoutDefault
@@ -192,7 +192,7 @@ def _with_values(op: ops.AlterColumnOp, steps: tuple[Step, ...]) -> tuple[Step, 
     default = op.existing_server_default
     value = "DEFAULT" if isinstance(default, DefaultClause) else getattr(op, FILLING, None)
     if value is None:
-        return steps
+        return (_with_question(op, steps[0]), *steps[1:])
     if value == ASK:
         comment = Step(1, _fill_in(op.schema, op.table_name, str(op.column_name)))
         return (comment, *(replace(step, level=step.level + 2) for step in steps))
@@ -210,6 +210,16 @@ def _with_values(op: ops.AlterColumnOp, steps: tuple[Step, ...]) -> tuple[Step, 
     first = Step(1, Phase((fill,), autocommit=True, notes=(notes[0],)))
     later = [add, replace(validate_check, up=filled), *rest]
     return (first, *(replace(step, level=step.level + 2) for step in later))
+
+
+def _with_question(op: ops.AlterColumnOp, first: Step) -> Step:
+    """Say above the CHECK that rows without a value stop it. Only people know whether there are any."""
+    table, column = qualified(op.schema, op.table_name), quote(str(op.column_name))
+    update = " ".join(("UPDATE", table, "SET", column, "= ... WHERE", column, "IS NULL"))
+    advice = "rows where it is NULL make it fail"
+    more = (f"{advice[0].upper()}{advice[1:]}. If there may be some, fill them before this:", f"  {update}")
+    notes = tuple(replace(note, warns=True, more=more, advice=advice) for note in first.up.notes)
+    return replace(first, up=replace(first.up, notes=notes))
 
 
 def _only_nullable(op: ops.AlterColumnOp) -> bool:

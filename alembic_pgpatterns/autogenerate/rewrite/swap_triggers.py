@@ -14,11 +14,10 @@ from alembic_pgpatterns.autogenerate.rewrite.dependents import TriggerOn
 from alembic_pgpatterns.autogenerate.rewrite.lock_block import attempts
 from alembic_pgpatterns.autogenerate.rewrite.renamed_column import guarded_trigger
 from alembic_pgpatterns.autogenerate.rewrite.view_sql import literal
+from alembic_pgpatterns.schema.fill_triggers import FILLS
 from alembic_pgpatterns.schema.names import do_block, quote
 
 SETTING = "pgpatterns.backfill"
-FILLS = "pgpatterns: fills the new column"
-"""A comment in the function of the trigger that sets a new column."""
 _GUARD = f"current_setting('{SETTING}', true) IS DISTINCT FROM 'on'"
 _ENABLED = {"D": "DISABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
 # A trigger that this file does not know would fire for every row, or change the old column after the new one was set.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from alembic.operations import ops
@@ -13,7 +14,7 @@ from alembic_pgpatterns.autogenerate.target.metadata import Target
 from alembic_pgpatterns.output.places import portable
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.remedies.model import ChangeType
-from alembic_pgpatterns.remedies.type_operations import AlterTypeOp, reads_utc
+from alembic_pgpatterns.remedies.type_operations import ASSUMED_ZONE, AlterTypeOp, reads_utc
 from alembic_pgpatterns.schema.model import Column as ModelColumn
 from alembic_pgpatterns.schema.names import Name, quote
 
@@ -32,8 +33,9 @@ def annotated(operations: Sequence[ops.MigrateOperation], target: Target) -> lis
             continue
         objects = tuple(objects_of(op, target.default_schema))
         findings = {note: None for key in objects for note in notes.get(key, ())}
-        result += [CommentOp.of(note) for note in findings]
         utc = isinstance(op, ops.AlterColumnOp) and op.modify_type is not None and clocks.intersection(objects)
+        assumed = ASSUMED_ZONE if utc else ""
+        result += [CommentOp.of(replace(note, reason=f"{note.reason}{assumed}")) for note in findings]
         result.append(AlterTypeOp.reading_utc(op) if utc and isinstance(op, ops.AlterColumnOp) else op)
     return result
 

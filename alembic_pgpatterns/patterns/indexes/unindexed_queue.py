@@ -114,7 +114,7 @@ Index("job_pending", job.c.created_at, postgresql_where=text("status = 'pending'
                 at=status,
                 message=f"no index of {table.name} holds the rows where {where} in the order of {quote(moment.name)}",
                 remedy=named(CreateIndex(table.name, (IndexedKey(moment.name),), where=where), table),
-                evidence=counted("they are shapes for", polled),
+                evidence=counted("they are asked for", polled),
             )
 
     def _status(self, table: Table) -> Column | None:

@@ -12,6 +12,7 @@ from psycopg import sql
 
 from alembic_pgpatterns.rehearsal.rows.both_types import for_both_types
 from alembic_pgpatterns.rehearsal.rows.facts import Facts
+from alembic_pgpatterns.rehearsal.rows.fill_triggers import filling_new_columns
 from alembic_pgpatterns.rehearsal.rows.keys import arrange, unique_keys
 from alembic_pgpatterns.rehearsal.rows.limits import NO_LIMIT, Limit, constants, domain_condition, limits
 from alembic_pgpatterns.rehearsal.rows.model import Filled, Request, Unfillable, Unfilled
@@ -50,7 +51,8 @@ def fill(connection: Any, schema: Schema, request: Request, tell: Tell | None = 
     facts = Facts.read(connection)
     filler = _Filler(connection, schema, facts, request, tell or (lambda table, done, total: None))
     _prepare_session(connection, request.triggers)
-    filler.run()
+    with filling_new_columns(connection):
+        filler.run()
     return Filled(filler.rows, tuple(filler.unfilled), time.monotonic() - began)
 
 
