@@ -44,20 +44,9 @@ def newly_needed(run: RevisionRun, earlier: Sequence[RevisionRun]) -> Iterator[C
         run: of the revision.
         earlier: the runs before it, in order, in the same database.
     """
-    statements = [statement for item in (*earlier, run) for statement in item.statements]
-    for old in (*earlier, run)[0].before.tables:
-        after, before = run.after.table(old.name), run.before.table(old.name)
-        if after is None or before is None or old.partition_of is not None:
-            continue
-        renamed = _new_names(run, before)
-        for column in after.columns:
-            if old.column(column.name) is not None or column.name in renamed:
-                continue
-            last = before.column(column.name)
-            demanded = demands(before, last) if last is not None else ()
-            is_new = bool(set(demands(after, column)) - set(demanded))
-            if is_new and not trigger_may_fill(statements, old.name, column.name):
-                yield column
+    for old, before, column in _newly_demanded(run, earlier):
+        if old.column(column.name) is None and column.name not in _new_names(run, before):
+            yield column
 
 
 def newly_refused(run: RevisionRun, earlier: Sequence[RevisionRun]) -> Iterator[Column]:
@@ -69,18 +58,28 @@ def newly_refused(run: RevisionRun, earlier: Sequence[RevisionRun]) -> Iterator[
         run: of the revision.
         earlier: the runs before it, in order, in the same database.
     """
+    for old, before, column in _newly_demanded(run, earlier):
+        last = before.column(column.name)
+        if old.column(column.name) is not None and last is not None and last.nullable:
+            yield column
+
+
+def _newly_demanded(run: RevisionRun, earlier: Sequence[RevisionRun]) -> Iterator[tuple[Table, Table, Column]]:
+    """Each column of which a revision demands more: its table before all and before the revision, and the column after.
+
+    Not those that a trigger of the revisions may fill.
+    """
     statements = [statement for item in (*earlier, run) for statement in item.statements]
     for old in (*earlier, run)[0].before.tables:
         after, before = run.after.table(old.name), run.before.table(old.name)
         if after is None or before is None or old.partition_of is not None:
             continue
         for column in after.columns:
-            original, last = old.column(column.name), before.column(column.name)
-            if original is None or last is None or not last.nullable:
-                continue
-            is_new = bool(set(demands(after, column)) - set(demands(before, last)))
+            last = before.column(column.name)
+            demanded = demands(before, last) if last is not None else ()
+            is_new = bool(set(demands(after, column)) - set(demanded))
             if is_new and not trigger_may_fill(statements, old.name, column.name):
-                yield column
+                yield old, before, column
 
 
 def _new_names(run: RevisionRun, table: Table) -> set[str]:

@@ -14,8 +14,9 @@ from alembic_pgpatterns.revisions.model import RevisionRun
 from alembic_pgpatterns.schema.model import Location, Table
 
 NO_WAIT = Wait(0.0, 0.0)
-_SURELY = 2.0
-"""A statement that ran this many times longer than somebody waited was not what they waited for."""
+_TOO_LONG = 10.0
+"""A statement that ran this many times longer than somebody waited was not what they waited for. Not less: it may have
+waited itself before it held its lock."""
 
 
 def result_of(run: RevisionRun, sizes: Sizes, measured: Sequence[tuple[int, Measurement]]) -> RevisionResult:
@@ -69,10 +70,10 @@ def _longer(statements: Sequence[StatementTime], wait: float) -> float:
 
 def _caused(statement: StatementTime, wait: float) -> float:
     growth_of_all = max(0.0, (statement.predicted or 0.0) - statement.seconds)
-    if statement.seconds / statement.count > _SURELY * wait:
+    if statement.seconds / statement.count > _TOO_LONG * wait:
         return 0.0
     # Of a loop with a commit after each run, nobody waits for more than one run.
-    in_one_transaction = statement.count == 1 or wait > statement.seconds / _SURELY
+    in_one_transaction = statement.count == 1 or wait > statement.seconds / 2
     return growth_of_all if in_one_transaction else growth_of_all / statement.count
 
 
