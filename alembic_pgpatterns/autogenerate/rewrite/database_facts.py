@@ -152,7 +152,7 @@ def read_facts(context: MigrationContext, settings: RewriteSettings, **more: Any
         blocks_type_change=reader.blocks_type_change,
         droppable_views=reader.droppable_views,
         blocks_drop=reader.blocks_drop,
-        lockable=reader.lockable,
+        lockable=cache(reader.lockable),
         has_primary_key=reader.has_primary_key,
         dependents=cache(partial(read_dependents, connection)),
         **more,

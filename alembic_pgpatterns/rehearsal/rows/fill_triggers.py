@@ -30,10 +30,9 @@ def filling_new_columns(connection: Any) -> Iterator[None]:
     """
     triggers = connection.execute(_TRIGGERS, (FILLS,)).fetchall()
     _alter(connection, triggers, sql.SQL("ALTER TABLE {} ENABLE ALWAYS TRIGGER {}"))
-    try:
-        yield
-    finally:
-        _alter(connection, triggers, sql.SQL("ALTER TABLE {} ENABLE TRIGGER {}"))
+    # Not after an error: the connection may be gone, and nobody uses the database then.
+    yield
+    _alter(connection, triggers, sql.SQL("ALTER TABLE {} ENABLE TRIGGER {}"))
 
 
 def _alter(connection: Any, triggers: list[tuple[str, str, str]], statement: sql.SQL) -> None:
