@@ -412,8 +412,11 @@ def killed(server: ThrowawayServer, template: str, change: Change, rows: int, ki
             up = True
             while sum(hits[victim] for victim in _VICTIMS) < kills:
                 process = project.start(*(("upgrade", "head") if up else ("downgrade", "base")))
+                # From its connection on: the time before that is Python's, and as long as the machine is busy.
+                while process.poll() is None and not _sessions(project):
+                    time.sleep(0.02)
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(chance.uniform(0.3, (took if up else took_down) * 1.2))
+                    process.wait(chance.uniform(0, took if up else took_down))
                 if process.poll() is not None:
                     if process.returncode:
                         return f"FAILED: a run after a kill: {process.communicate()[0][-1500:]}"
@@ -446,14 +449,14 @@ _VICTIMS = ("programs", "backends", "sessions")
 
 
 def _kill(project: Project, process: subprocess.Popen[str], victim: str) -> str:
-    query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'alembic' AND datname = %s"
     if victim != "programs":
-        with project.server.connect() as connection:
-            pids = [pid for (pid,) in connection.execute(query, (project.database,)).fetchall()]
-            for pid in pids if victim == "sessions" else ():
-                connection.execute("SELECT pg_terminate_backend(%s)", (pid,))
+        pids = _sessions(project)
         for pid in pids if victim == "backends" else ():
             os.kill(pid, signal.SIGKILL)
+        if victim == "sessions":
+            with project.server.connect() as connection:
+                for pid in pids:
+                    connection.execute("SELECT pg_terminate_backend(%s)", (pid,))
         if pids:
             # The program fails by itself.
             process.wait()
@@ -462,6 +465,14 @@ def _kill(project: Project, process: subprocess.Popen[str], victim: str) -> str:
     process.kill()
     process.wait()
     return "programs"
+
+
+def _sessions(project: Project) -> list[int]:
+    """The processes of the program's sessions on the server."""
+    query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'alembic' AND datname = %s"
+    with contextlib.suppress(psycopg.Error), project.server.connect() as connection:
+        return [pid for (pid,) in connection.execute(query, (project.database,)).fetchall()]
+    return []
 
 
 def _wait_for(server: ThrowawayServer) -> None:
