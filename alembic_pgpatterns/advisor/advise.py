@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 from psycopg import sql as psql
 
+from alembic_pgpatterns.advisor.application_role import ApplicationRole, application_role, copy_of
 from alembic_pgpatterns.advisor.candidates import candidates
 from alembic_pgpatterns.advisor.explain import explained
 from alembic_pgpatterns.advisor.facts import ColumnFacts, Statistics
@@ -71,19 +72,24 @@ class Advisor:
         """
         hints = hints_of(workload, self.schema)
         self.statistics = synthesised(self.schema, with_sizes(self.statistics, self.schema), period_of(workload), hints)
-        name = self.server.create_database(f"{database}_advice", template=database)
         try:
-            with self.server.connect(name) as connection:
-                return self._advise(connection, workload, options)
+            with (
+                application_role(self.server, self.schema, f"{database}_advice") as role,
+                copy_of(self.server, database, "advice") as connection,
+            ):
+                return self._advise(connection, role, workload, options)
         except psycopg.Error as error:
             failure = self.server.failure()
             raise PgPatternsError(failure or f"the statements could not be planned: {str(error).strip()}") from error
-        finally:
-            self.server.drop_database(name)
 
-    def _advise(self, connection: psycopg.Connection[Any], workload: Workload, options: Options) -> Advice:
+    def _advise(
+        self, connection: psycopg.Connection[Any], role: ApplicationRole, workload: Workload, options: Options
+    ) -> Advice:
         self._connection = connection
-        self._planner = Planner(connection)
+        role.enter(connection)
+        self.notes += role.notes
+        self._planner = Planner(connection, role.name)
+        self._all_rows = Planner(connection)
         self._sizes = Sizes(self.schema, self.statistics)
         self._scale = Scale(connection, isinstance(self.server, ThrowawayServer))
         self.notes += load_columns(connection, self.statistics)
@@ -185,7 +191,8 @@ class Advisor:
             text = psql.SQL("SELECT 1 FROM {} WHERE {}").format(
                 psql.Identifier(table.schema, table.name), psql.SQL(where)
             )
-            root = self._planner.explain(text.as_string(self._connection), ())
+            # An index holds the rows of all, whatever a policy shows to one.
+            root = self._all_rows.explain(text.as_string(self._connection), ())
         except CannotPlan:
             return self._sizes.rows(table)
         return max(float(node["Plan Rows"]) for node in nodes(root))
@@ -298,7 +305,7 @@ class Advisor:
             unplanned=tuple(unplanned),
             planned=len(search.questions),
             candidates=len(search.built),
-            plans=self._planner.plans,
+            plans=self._planner.plans + self._all_rows.plans,
             mode=self._scale.mode,
             notes=tuple(self.notes),
             costs=costs,

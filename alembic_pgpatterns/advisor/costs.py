@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import psycopg
 
+from alembic_pgpatterns.advisor.application_role import application_role, copy_of
 from alembic_pgpatterns.advisor.facts import Statistics
 from alembic_pgpatterns.advisor.planner import CannotPlan, Planner, nodes
 from alembic_pgpatterns.advisor.scale import Relation, Scale
@@ -47,17 +48,18 @@ def statement_costs(
     """
     hints = hints_of(workload, schema)
     statistics = synthesised(schema, with_sizes(statistics, schema), period_of(workload), hints)
-    name = server.create_database(f"{database}_costs", template=database)
     try:
-        with server.connect(name) as connection:
+        with (
+            application_role(server, schema, f"{database}_costs") as role,
+            copy_of(server, database, "costs") as connection,
+        ):
             _set_sizes(connection, server, schema, statistics)
-            planner = Planner(connection)
+            role.enter(connection)
+            planner = Planner(connection, role.name)
             plans = {item.fingerprint: _plan(planner, item) for item in workload.statements}
     except psycopg.Error as error:
         failure = server.failure()
         raise PgPatternsError(failure or f"the statements could not be planned: {str(error).strip()}") from error
-    finally:
-        server.drop_database(name)
     return {fingerprint: plan for fingerprint, plan in plans.items() if plan is not None}
 
 

@@ -35,11 +35,15 @@ def nodes(root: PlanNode) -> Iterator[PlanNode]:
 
 
 class Planner:
-    """Plans statements over one connection, which must be in autocommit mode."""
+    """Plans statements over one connection, which must be in autocommit mode.
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+    ``role``: whose policies of row-level security and rights the plans have; None: those of the connection's user.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any], role: str | None = None) -> None:
         self.connection = connection
         self.plans = 0
+        self._role = role
         self._version = connection.info.server_version
 
     def explain(self, text: str, values: Sequence[object] | None, *options: str) -> PlanNode:
@@ -54,6 +58,10 @@ class Planner:
             CannotPlan: the server refuses.
         """
         self.plans += 1
+        with self._as_role():
+            return self._explained(text, values, options)
+
+    def _explained(self, text: str, values: Sequence[object] | None, options: Sequence[str]) -> PlanNode:
         # EXPLAIN (GENERIC_PLAN) is new in PostgreSQL 16.
         if values is None and self._version < 160000:
             return self._generic_before_16(text, options)
@@ -68,13 +76,28 @@ class Planner:
     def shown(self, text: str, values: Sequence[object] | None) -> list[str]:
         """The plan in EXPLAIN's text format, by lines. Arguments and errors: see `explain`."""
         run = self.connection.pgconn
-        if values is None:
-            result = run.exec_(f"EXPLAIN (GENERIC_PLAN) {text}".encode())
-        else:
-            result = run.exec_params(f"EXPLAIN {text}".encode(), [as_text(value) for value in values])
+        with self._as_role():
+            if values is None:
+                result = run.exec_(f"EXPLAIN (GENERIC_PLAN) {text}".encode())
+            else:
+                result = run.exec_params(f"EXPLAIN {text}".encode(), [as_text(value) for value in values])
         if result.status != psycopg.pq.ExecStatus.TUPLES_OK:
             raise CannotPlan(result.error_message.decode("utf-8", "replace").strip())
         return [(result.get_value(row, 0) or b"").decode() for row in range(result.ntuples)]
+
+    @contextmanager
+    def _as_role(self) -> Iterator[None]:
+        """A context in which the role is set. Only plans need it: candidates are made visible by the superuser."""
+        if self._role is None:
+            yield
+            return
+        run = self.connection.pgconn.exec_
+        run(sql.SQL("SET ROLE {}").format(sql.Identifier(self._role)).as_bytes(self.connection))
+        try:
+            yield
+        finally:
+            # Where the statement has ended the transaction, its ROLLBACK takes the role back too.
+            run(b"RESET ROLE")
 
     def _generic_before_16(self, text: str, options: Sequence[str]) -> PlanNode:
         """PREPARE and EXPLAIN EXECUTE, with nulls for all parameters: a generic plan does not use them."""

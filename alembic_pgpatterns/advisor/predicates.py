@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from alembic_pgpatterns.advisor.like import Pattern, read_pattern
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.schema.sql.parser import pg, postgast
 
+_RUN_ONCE = re.compile(r"\(InitPlan (\d+)\)\.col\d+")
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "<@": "@>", "@>": "<@", "<%": "%>", "%>": "<%"}
 _RANGE = frozenset({"<", "<=", ">", ">=", "~<~", "~>=~", "~<=~", "~>~"})
 SIMILAR = frozenset({"%", "<%", "%>", "<<%", "%>>"})
@@ -130,6 +132,8 @@ def read_condition(text: str, uses: Uses) -> bool:
 
 def parse_condition(text: str) -> Any | None:
     """The tree of a condition as EXPLAIN prints it; None if it is not SQL (for example subplans)."""
+    # The result of a sub-query that runs once, as PostgreSQL 17 and later print it. It is no SQL; a call is.
+    text = _RUN_ONCE.sub(r"run_once(\1)", text)
     try:
         return postgast.parse(f"SELECT 1 WHERE {text}").stmts[0].stmt.select_stmt.where_clause
     except postgast.PgQueryError:
@@ -310,14 +314,13 @@ def _parameter(node: Any) -> int | None:
     return int(references[0].number) if len(references) == 1 else None
 
 
-_CLOCKS = frozenset({"now", "transaction_timestamp", "statement_timestamp", "clock_timestamp", "random"})
-
-
 def _changes(node: Any) -> bool:
-    """Whether the value changes from call to call, which the condition of an index must not."""
+    """Whether the value changes from call to call, which the condition of an index must not.
+
+    A call without a column that is left in a plan does: the planner has computed those of immutable functions.
+    """
     calls = postgast.find_nodes(node, pg.FuncCall)
-    names = {call.funcname[-1].string.sval for call in calls}
-    return bool(names & _CLOCKS) or _any(node, pg.SQLValueFunction)
+    return any(not _any(call, pg.ColumnRef) for call in calls) or _any(node, pg.SQLValueFunction)
 
 
 def _any(node: Any, kind: Any) -> bool:
