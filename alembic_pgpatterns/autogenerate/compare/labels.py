@@ -11,7 +11,8 @@ from alembic.operations import ops
 from alembic_pgpatterns.autogenerate.compare.type_catalog import NamedType, TypeUser
 from alembic_pgpatterns.autogenerate.compare.type_dependents import Dependent, read_dependents
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import droppable_views
-from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, EnumLabelOp, Note, SqlOp
+from alembic_pgpatterns.autogenerate.rewrite.lock_block import attempts
+from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, EnumLabelOp, NewEnumOp, Note
 from alembic_pgpatterns.autogenerate.rewrite.view_blocks import restored, saved
 from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
 from alembic_pgpatterns.schema.names import do_block, quote
@@ -66,16 +67,20 @@ def compare_labels(
     if only_adds(declared, actual):
         return [
             *_held(name, dependents, "The downgrade"),
-            *_added(name, new, old, replaced(name, actual, old, dependents), _lost(name, actual, new, old)),
+            *_added(name, actual, new, replaced(name, actual, old, dependents)),
         ]
     rest = [item for item in dependents if item.key not in changed.dropped]
     before = changed.with_new_defaults(actual)
     up = replaced(name, _with_defaults(before, changed.folded), new, rest)
     down = replaced(name, before, old, rest)
-    tables = [(None if user.schema == "public" else user.schema, user.table) for user in actual.users]
-    op = SqlOp(up, down, undo_note=_lost(name, actual, new, old), locks=tables)
+    op = _new_enum(up, down, actual, (not set(old) <= set(new), not set(new) <= set(old)))
+    op.undo_note = _lost(name, actual, new, old)
     result = [*_held(name, dependents, "This"), _replaced_note(name, actual, new, old), op]
     return [*([_views_apart(name, views)] if views else []), *result]
+
+
+def _new_enum(up: str, down: str, actual: NamedType, removes: tuple[bool, bool]) -> NewEnumOp:
+    return NewEnumOp(up, down, actual.key, (user.key for user in actual.users), removes)
 
 
 def _views(connection: Connection, item: NamedType) -> list[str]:
@@ -108,10 +113,8 @@ def _held(name: str, dependents: Sequence[Dependent], label: str) -> list[ops.Mi
     return [CommentOp(lines)]
 
 
-def _added(
-    name: str, new: Sequence[str], old: Sequence[str], back: str, back_note: Note | None
-) -> list[ops.MigrateOperation]:
-    existing = list(old)
+def _added(name: str, actual: NamedType, new: Sequence[str], back: str) -> list[ops.MigrateOperation]:
+    existing = list(actual.labels)
     result: list[ops.MigrateOperation] = []
     for position, label in enumerate(new):
         if label in existing:
@@ -121,10 +124,10 @@ def _added(
         place = "" if position and new[position - 1] == existing[-1] else place
         existing.insert(position, label)
         result.append(EnumLabelOp(f"ALTER TYPE {name} ADD VALUE IF NOT EXISTS {_literal(label)}{place}"))
-    # PostgreSQL cannot remove a label from an enum: the downgrade makes a new type.
     last = result[-1]
     assert isinstance(last, EnumLabelOp)
-    last.undo, last.undo_note = back, back_note
+    last.back = _new_enum(back, last.statement, actual, (True, False))
+    last.back.note = _lost(name, actual, new, actual.labels)
     return result
 
 
@@ -187,9 +190,9 @@ def _search(actual: NamedType, labels: Sequence[str]) -> tuple[str, ...]:
 
 
 def replaced(name: str, actual: NamedType, labels: Sequence[str], dependents: Sequence[Dependent]) -> str:
-    """A DO block that replaces an enum by a new type with other labels.
+    """A DO block that replaces an enum by a new type with other labels. Run again, it does nothing.
 
-    Locks: ACCESS EXCLUSIVE on every table that has the type; all of their rows are rewritten.
+    Locks: ACCESS EXCLUSIVE on every table that has the type, in short attempts; all of their rows are rewritten.
 
     Args:
         name: of the type, quoted.
@@ -201,7 +204,10 @@ def replaced(name: str, actual: NamedType, labels: Sequence[str], dependents: Se
     old = quote(f"{actual.name}_old"[:63])
     qualified_old = f"{schema}.{old}" if schema else old
     columns = [(user.schema, user.table, user.column) for user in actual.users] if actual.under_views else []
-    lines = [f"{saved(columns).strip()};"] if columns else []
+    lines = [_unless_done(name, labels)]
+    if tables := [user.qualified for user in actual.users if user.lockable]:
+        lines.append(attempts(dict.fromkeys(tables), columns).strip())
+    lines += [f"{saved(columns).strip()};"] if columns else []
     lines += [f"{item.drop};" for item in dependents if item.drop is not None]
     lines += [f"ALTER TYPE {name} RENAME TO {old};", f"CREATE TYPE {name} AS ENUM ({listed(labels)});"]
     for user in actual.users:
@@ -217,6 +223,10 @@ def replaced(name: str, actual: NamedType, labels: Sequence[str], dependents: Se
     lines += [f"{item.create};" for item in reversed(dependents) if item.create is not None]
     lines += [f"{restored().strip()};"] if columns else []
     return do_block("\nBEGIN\n" + "\n".join(f"  {line}" for line in lines) + "\nEND ")
+
+
+def _unless_done(name: str, labels: Sequence[str]) -> str:
+    return f"IF enum_range(NULL::{name})::text[] = ARRAY[{listed(labels)}]::text[] THEN RETURN; END IF;"
 
 
 def listed(labels: Sequence[str]) -> str:

@@ -23,6 +23,13 @@ class TypeUser:
     column: str
     array: bool
     default: str | None
+    lockable: bool = True
+    """Whether LOCK TABLE takes the table: it refuses a foreign one."""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Schema, table and column."""
+        return (self.schema, self.table, self.column)
 
     @property
     def qualified(self) -> str:
@@ -64,7 +71,8 @@ _TYPES = """
            coalesce((SELECT jsonb_object_agg(conname, pg_get_constraintdef(k.oid)) FROM pg_constraint k
                      WHERE k.contypid = t.oid AND k.contype = 'c'), '{{}}') AS constraints,
            coalesce((SELECT jsonb_agg(jsonb_build_object('schema', cn.nspname, 'table', c.relname, 'column', a.attname,
-                                'array', a.atttypid = t.typarray, 'default', pg_get_expr(d.adbin, d.adrelid))
+                                'array', a.atttypid = t.typarray, 'default', pg_get_expr(d.adbin, d.adrelid),
+                                'lockable', c.relkind <> 'f')
                                 ORDER BY cn.nspname, c.relname, a.attname)
                      FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
                      JOIN pg_namespace cn ON cn.oid = c.relnamespace

@@ -28,11 +28,13 @@ def body(steps: Sequence[Step], facts: Facts) -> list[ops.MigrateOperation]:
     last_autocommit = max((i for i, phase in enumerate(phases) if phase.autocommit), default=-1)
     result: list[ops.MigrateOperation] = []
     position = 0
-    for (autocommit, alone), group in groupby(phases, key=lambda phase: (phase.autocommit, _leaves(phase))):
+    for (autocommit, strong, alone), group in groupby(phases, key=_way):
         members = list(group)
         position += len(members)
         if alone:
             result.extend(_alone(members, facts))
+        elif strong:
+            result.append(AutocommitOp(_alone(members, facts)))
         elif autocommit:
             result.extend(_block(members, facts))
         elif facts.settings.directives:
@@ -59,13 +61,17 @@ def _runs(op: ops.MigrateOperation) -> bool:
     return any(map(_runs, op.ops)) if isinstance(op, ops.OpContainer) else True
 
 
+def _way(phase: Phase) -> tuple[bool, bool, bool]:
+    return (phase.autocommit, phase.autocommit and phase.strong, _leaves(phase))
+
+
 def _leaves(phase: Phase) -> bool:
     """Whether its directives leave the transaction themselves."""
     return phase.autocommit and phase.directive
 
 
 def _alone(phases: Sequence[Phase], facts: Facts) -> list[ops.MigrateOperation]:
-    """Write directives with transactions of their own. The lock_timeout for them is set for the session."""
+    """Write phases with transactions of their own. The lock_timeout for them is set for the session."""
     inner = _written(phases, committed_early=False)
     timeout = facts.settings.lock_timeout
     if not any(phase.strong for phase in phases) or facts.has_lock_timeout or not timeout:

@@ -13,7 +13,7 @@ from alembic.operations import ops
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import table_of
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
-from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp
+from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, NewEnumOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Planned, Step, columns_of, touches
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import assignable, narrows
 from alembic_pgpatterns.autogenerate.rewrite.view_blocks import RetypeUnderViewsOp
@@ -63,7 +63,7 @@ def _waiting(planned: Sequence[Planned], facts: Facts) -> set[int]:
 
 
 def _breaks(op: ops.MigrateOperation, facts: Facts) -> bool:
-    if isinstance(op, ops.DropTableOp):
+    if isinstance(op, ops.DropTableOp) or (isinstance(op, NewEnumOp) and op.removes):
         return True
     schema, name = table_of(op)
     if name is None or facts.is_new(schema, name):

@@ -13,7 +13,7 @@ from alembic_pgpatterns.autogenerate.rewrite.changes import Change, adds_labels
 from alembic_pgpatterns.autogenerate.rewrite.column_back import column_back
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.plain_steps import plain
-from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp, EnumLabelOp, SqlOp
+from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp, EnumLabelOp, NewEnumOp, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.statement_locks import waits_for_a_strong_lock
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Planned, Step, levelled
 from alembic_pgpatterns.autogenerate.rewrite.view_blocks import RetypeUnderViewsOp
@@ -54,6 +54,8 @@ def plan(op: ops.MigrateOperation, facts: Facts) -> tuple[Step, ...]:
         return (Step(0, Phase((op,)), owns_downgrade=True),)
     if isinstance(op, EnumLabelOp) or adds_labels(op):
         return (Step(1 if facts.autocommit else 0, Phase((op,), autocommit=facts.autocommit), owns_downgrade=True),)
+    if isinstance(op, NewEnumOp):
+        return (_new_enum(op, facts),)
     if isinstance(op, AlterTableOp):
         notes = (op.note,) if op.note is not None else ()
         return (plain(op, strong=not facts.is_new(op.schema, op.table_name), notes=notes),)
@@ -62,6 +64,13 @@ def plan(op: ops.MigrateOperation, facts: Facts) -> tuple[Step, ...]:
         strong = bool(getattr(op, "locks", ())) or waits_for_a_strong_lock(op, facts)
         return (plain(op, strong=strong, notes=notes),)
     return (plain(op),)
+
+
+def _new_enum(op: NewEnumOp, facts: Facts) -> Step:
+    """The rows of its tables are rewritten under its locks, which must not last for what else the revision does."""
+    notes = (op.note,) if op.note is not None else ()
+    phase = Phase((op,), facts.autocommit, strong=True, notes=notes)
+    return Step(1 if facts.autocommit else 0, phase, owns_downgrade=True)
 
 
 def _in_directives(op: ops.MigrateOperation, steps: tuple[Step, ...], facts: Facts) -> tuple[Step, ...]:

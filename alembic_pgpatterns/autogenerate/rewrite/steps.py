@@ -17,7 +17,15 @@ from sqlalchemy import ForeignKeyConstraint
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, table_of
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
-from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp, InlineReferenceOp, Note, sql_text
+from alembic_pgpatterns.autogenerate.rewrite.named_types import named_types_of
+from alembic_pgpatterns.autogenerate.rewrite.rendering import (
+    AlterTableOp,
+    CommentOp,
+    InlineReferenceOp,
+    NewEnumOp,
+    Note,
+    sql_text,
+)
 from alembic_pgpatterns.autogenerate.rewrite.view_sql import Column
 
 
@@ -136,6 +144,8 @@ def touches(op: ops.MigrateOperation, facts: Facts) -> Touch:
     """Return what an op reads and changes."""
     if isinstance(op, CommentOp):
         return Touch()
+    if isinstance(op, NewEnumOp):
+        return _new_enum(op)
     schema, name = table_of(op)
     if name is None or (isinstance(op, ops.ExecuteSQLOp) and not isinstance(op, AlterTableOp)):
         return Touch(everything=True)
@@ -147,18 +157,22 @@ def touches(op: ops.MigrateOperation, facts: Facts) -> Touch:
         reads.update(("column", *table, word) for word in _names(op.statement))
         return Touch(frozenset(reads), frozenset((kind, *table, op.object_name) for kind in ("column", "name")))
     if isinstance(op, ops.CreateTableOp | ops.DropTableOp):
-        return Touch(frozenset(_references(op, facts)), frozenset(reads))
+        kinds = (kind for column in op.to_table().columns for kind in _types(column.type, facts))
+        return Touch(frozenset((*_references(op, facts), *kinds)), frozenset(reads))
     if isinstance(op, ops.AddColumnOp | ops.DropColumnOp):
         column = op.column.name if isinstance(op, ops.AddColumnOp) else op.column_name
         added = op if isinstance(op, ops.AddColumnOp) else op._reverse
         if added is not None and added.column.computed is not None:
             reads.update(("column", *table, word) for word in _names(sql_text(added.column.computed.sqltext)))
+        reads.update(_types(added.column.type, facts) if added is not None else ())
         if isinstance(op, InlineReferenceOp):
             referred = referenced_table(op.reference, facts)
             reads.update((("table", *referred), ("unique", *referred)))
         return Touch(frozenset(reads), frozenset({("column", *table, str(column))}))
     if isinstance(op, ops.AlterColumnOp):
         column_key = ("column", *table, str(op.column_name))
+        for kind in (op.existing_type, op.modify_type):
+            reads.update(_types(kind, facts) if kind is not None else ())
         return Touch(
             frozenset(reads | {column_key}), _retyped(op, table, facts) if op.modify_type is not None else frozenset()
         )
@@ -166,6 +180,17 @@ def touches(op: ops.MigrateOperation, facts: Facts) -> Touch:
     if alters:
         return _together(touches(alter, facts) for alter in alters)
     return _touches_object(op, table, reads, facts)
+
+
+def _new_enum(op: NewEnumOp) -> Touch:
+    # With the type it makes again what uses it: CHECKs, indexes, foreign keys, whose ops name the columns.
+    columns = {("column", *key) for key in op.columns}
+    tables = {("table", *key[:2]) for key in op.columns}
+    return Touch(frozenset(tables), frozenset(columns | {("type", *op.type_key)}))
+
+
+def _types(kind: Any, facts: Facts) -> Iterable[Key]:
+    return (("type", *facts.key(item.schema, str(item.name))) for item in named_types_of(kind))
 
 
 def _together(items: Iterable[Touch]) -> Touch:
