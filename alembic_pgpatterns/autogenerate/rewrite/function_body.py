@@ -28,7 +28,7 @@ def body(steps: Sequence[Step], facts: Facts) -> list[ops.MigrateOperation]:
     last_autocommit = max((i for i, phase in enumerate(phases) if phase.autocommit), default=-1)
     result: list[ops.MigrateOperation] = []
     position = 0
-    for (autocommit, strong, alone), group in groupby(phases, key=_way):
+    for (autocommit, alone, strong), group in groupby(phases, key=_way):
         members = list(group)
         position += len(members)
         if alone:
@@ -62,7 +62,8 @@ def _runs(op: ops.MigrateOperation) -> bool:
 
 
 def _way(phase: Phase) -> tuple[bool, bool, bool]:
-    return (phase.autocommit, phase.autocommit and phase.strong, _leaves(phase))
+    alone = _leaves(phase)
+    return (phase.autocommit, alone, phase.autocommit and phase.strong and not alone)
 
 
 def _leaves(phase: Phase) -> bool:
