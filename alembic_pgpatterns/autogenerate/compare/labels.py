@@ -12,7 +12,7 @@ from alembic_pgpatterns.autogenerate.compare.type_catalog import NamedType, Type
 from alembic_pgpatterns.autogenerate.compare.type_dependents import Dependent, read_dependents
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import droppable_views
 from alembic_pgpatterns.autogenerate.rewrite.lock_block import attempts
-from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, EnumLabelOp, NewEnumOp, Note
+from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, EnumLabelOp, EnumPlace, NewEnumOp, Note
 from alembic_pgpatterns.autogenerate.rewrite.view_blocks import restored, saved
 from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
 from alembic_pgpatterns.schema.names import do_block, quote
@@ -80,7 +80,7 @@ def compare_labels(
 
 
 def _new_enum(up: str, down: str, actual: NamedType, removes: tuple[bool, bool]) -> NewEnumOp:
-    return NewEnumOp(up, down, actual.key, (user.key for user in actual.users), removes)
+    return NewEnumOp(up, down, EnumPlace(actual.key, tuple(user.key for user in actual.users)), removes)
 
 
 def _views(connection: Connection, item: NamedType) -> list[str]:

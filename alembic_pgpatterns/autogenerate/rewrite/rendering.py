@@ -149,31 +149,31 @@ class DropTypeOp(SqlOp):
     """``DROP TYPE``, ``DROP DOMAIN`` or ``DROP SEQUENCE``, after the tables and columns that had it."""
 
 
+@dataclass(frozen=True, slots=True)
+class EnumPlace:
+    """An enum, and the columns that have it."""
+
+    key: tuple[str, str]
+    """Schema and name."""
+    columns: tuple[tuple[str, str, str], ...]
+    """Schema, table and name."""
+
+
 class NewEnumOp(SqlOp):
     """A new type in the place of an enum: one DO statement, which rewrites the tables and can run twice.
 
-    ``type_key``: schema and name. ``columns``: schema, table and name of those that have it. ``removes``: whether
-    labels go, which the code of the release before may still write; and the same of what undoes it.
+    ``removes``: whether labels go, which the code of the release before may still write; and the same of what undoes it.
     """
 
-    def __init__(
-        self,
-        statement: str,
-        undo: str,
-        type_key: tuple[str, str],
-        columns: Iterable[tuple[str, str, str]],
-        removes: tuple[bool, bool],
-        undo_note: Note | None = None,
-    ) -> None:
-        self.type_key = type_key
-        self.columns = tuple(columns)
+    def __init__(self, statement: str, undo: str, place: EnumPlace, removes: tuple[bool, bool]) -> None:
+        self.place = place
         self.removes, self.undo_removes = removes
-        super().__init__(statement, undo, undo_note=undo_note, locks=[key[:2] for key in self.columns])
+        super().__init__(statement, undo, locks=[column[:2] for column in place.columns])
 
     def reverse(self) -> NewEnumOp:
         """The old type in the place of the new one."""
         assert self.undo is not None
-        back = NewEnumOp(self.undo, self.statement, self.type_key, self.columns, (self.undo_removes, self.removes))
+        back = NewEnumOp(self.undo, self.statement, self.place, (self.undo_removes, self.removes))
         back.note, back.undo_note = self.undo_note, self.note
         return back
 

@@ -184,9 +184,9 @@ def touches(op: ops.MigrateOperation, facts: Facts) -> Touch:
 
 def _new_enum(op: NewEnumOp) -> Touch:
     # With the type it makes again what uses it: CHECKs, indexes, foreign keys, whose ops name the columns.
-    columns = {("column", *key) for key in op.columns}
-    tables = {("table", *key[:2]) for key in op.columns}
-    return Touch(frozenset(tables), frozenset(columns | {("type", *op.type_key)}))
+    columns = {("column", *key) for key in op.place.columns}
+    tables = {("table", *key[:2]) for key in op.place.columns}
+    return Touch(frozenset(tables), frozenset(columns | {("type", *op.place.key)}))
 
 
 def _types(kind: Any, facts: Facts) -> Iterable[Key]:
