@@ -16,7 +16,8 @@ from alembic_pgpatterns.autogenerate.rewrite.changes import flatten, name_of
 from alembic_pgpatterns.autogenerate.rewrite.columns import default_text
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import enum_plugin
 from alembic_pgpatterns.autogenerate.rewrite.extensions import create_missing
-from alembic_pgpatterns.autogenerate.rewrite.named_types import create_statement, named_types_of
+from alembic_pgpatterns.autogenerate.rewrite.inner_types import named_types_of
+from alembic_pgpatterns.autogenerate.rewrite.named_types import create_statement
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, DropTypeOp, Note, SqlOp
 from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
 from alembic_pgpatterns.schema.names import quote

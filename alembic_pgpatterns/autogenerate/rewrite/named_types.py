@@ -19,10 +19,9 @@ from sqlalchemy.types import TypeEngine
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, altered
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
+from alembic_pgpatterns.autogenerate.rewrite.inner_types import named_types_of, stored_type
 from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.table_names import qualified
-
-_dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 def with_enum_types(changes: Sequence[Change], facts: Facts) -> list[Change]:
@@ -89,24 +88,6 @@ def _of_table(change: Change, op: ops.CreateTableOp, existing: set[TableKey], fa
     return replace(change, up=altered(op, columns=columns), down=(*change.down, *drops))
 
 
-def named_types_of(kind: TypeEngine[Any]) -> list[Any]:
-    """Return the enums and domains that a type consists of, under its TypeDecorators and arrays, the inner first."""
-    stored = _stored(kind)
-    if isinstance(stored, TypeDecorator):
-        return named_types_of(stored.impl_instance)
-    if isinstance(stored, ARRAY):
-        return named_types_of(stored.item_type)
-    if isinstance(stored, postgresql.DOMAIN):
-        return [*named_types_of(stored.data_type), stored]
-    return [stored] if isinstance(stored, postgresql.ENUM) and stored.name else []
-
-
-def _stored(kind: TypeEngine[Any]) -> Any:
-    """Return a type as the dialect stores it. A domain as it is, since SQLAlchemy before 2.0.45 forgets its CHECK."""
-    inner = kind.load_dialect_impl(_dialect) if isinstance(kind, TypeDecorator) else kind
-    return inner if isinstance(inner, postgresql.DOMAIN) else kind.dialect_impl(_dialect)
-
-
 class ENUM(postgresql.ENUM):
     """An enum whose repr has ``create_type=False``. SQLAlchemy's own repr has it only from 2.1 on.
 
@@ -145,7 +126,7 @@ def _without_creation(column: Any) -> Column[Any]:
 
 def existing_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     """Return a type as PostgreSQL stores it, with ``create_type=False`` where it has that."""
-    stored = _stored(kind)
+    stored = stored_type(kind)
     if isinstance(stored, TypeDecorator):
         return existing_type(stored.impl_instance)
     if isinstance(stored, ARRAY):

@@ -162,7 +162,7 @@ class EnumPlace:
 class NewEnumOp(SqlOp):
     """A new type in the place of an enum: one DO statement, which rewrites the tables and can run twice.
 
-    ``removes``: whether labels go, which the code of the release before may still write; and the same of what undoes it.
+    ``removes``: whether labels go, which the code of the release before may still write, and the same of the undoing.
     """
 
     def __init__(self, statement: str, undo: str, place: EnumPlace, removes: tuple[bool, bool]) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import ForeignKeyConstraint
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, table_of
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
-from alembic_pgpatterns.autogenerate.rewrite.named_types import named_types_of
+from alembic_pgpatterns.autogenerate.rewrite.inner_types import named_types_of
 from alembic_pgpatterns.autogenerate.rewrite.rendering import (
     AlterTableOp,
     CommentOp,

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, MetaData, event, inspect
 from sqlalchemy.schema import CreateSchema
 
 from alembic_pgpatterns.autogenerate.rewrite.extensions import create_for
-from alembic_pgpatterns.autogenerate.rewrite.named_types import named_types_of
+from alembic_pgpatterns.autogenerate.rewrite.inner_types import named_types_of
 from alembic_pgpatterns.autogenerate.target.adoption import accepted_by_files
 from alembic_pgpatterns.autogenerate.target.metadata import build_target
 from alembic_pgpatterns.config.settings import Settings
