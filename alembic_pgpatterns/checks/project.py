@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from alembic_pgpatterns.checks.named import demand_references
 from alembic_pgpatterns.checks.placed import placed
 from alembic_pgpatterns.checks.revisions import RevisionCheck, to_trace
 from alembic_pgpatterns.checks.sizes import sized
@@ -47,6 +48,7 @@ def check(project: Project, settings: Settings, progress: Progress) -> Report:
 
 
 def _check(project: Project, settings: Settings, progress: Progress) -> Report:
+    demand_references(project, settings)
     baseline = Baseline.read(settings.path(settings.baseline))
     gathered = Gathered(fixable=not settings.create_all and settings.upgrade_command is None)
     progress.say("reading the revisions")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from alembic_pgpatterns.cli.exit_codes import NOT_DONE, say_error
 from alembic_pgpatterns.cli.interpreter import interpreter
@@ -18,9 +20,10 @@ def flags(options: argparse.Namespace) -> dict[str, object]:
     """The settings from flags; None for a flag that was not used.
 
     Raises:
-        SettingsError: --select or --ignore is there, but names nothing.
+        SettingsError: --select or --ignore is there, but names nothing; or the file of --baseline is not there.
     """
     values = vars(options)
+    _demand_baseline(values)
     fail_on = values.get("fail_on")
     return {
         "select": _names("--select", values.get("select")),
@@ -43,6 +46,13 @@ def flags(options: argparse.Namespace) -> dict[str, object]:
         "stats": _path(values.get("stats")),
         "fail_on_skipped": "never" if values.get("allow_skipped") else None,
     }
+
+
+def _demand_baseline(values: Mapping[str, Any]) -> None:
+    """A missing file after ``--baseline`` would accept nothing, and nobody would know why."""
+    named = values.get("baseline")
+    if named and not values.get("write_baseline") and not Path(named).exists():
+        raise SettingsError(f"--baseline: there is no {named}; --write-baseline of pgcheck creates it.")
 
 
 def _names(flag: str, values: list[str] | None) -> tuple[str, ...] | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, TextIO
 
 from alembic_pgpatterns import report as reports
@@ -13,7 +12,7 @@ from alembic_pgpatterns.cli.exit_codes import FINDINGS
 from alembic_pgpatterns.cli.flags import flags, incomplete
 from alembic_pgpatterns.cli.platform import demand_server
 from alembic_pgpatterns.cli.stdout import standard_output
-from alembic_pgpatterns.config.settings import Settings, SettingsError
+from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.config.sources import settings_of
 from alembic_pgpatterns.controller.progress import Progress
 from alembic_pgpatterns.controller.project import Project
@@ -35,7 +34,6 @@ def run(config: Any, options: argparse.Namespace) -> int:
     """
     settings = settings_of(config, flags(options))
     outputs = reports.outputs(getattr(options, "format", None) or ["text"])
-    _demand_baseline(options)
     # `--explain ""`, from an empty variable of a shell, names no pattern; it does not mean the whole check.
     if any(getattr(options, flag, None) not in (None, False) for flag in ("show_settings", "list", "explain")):
         with standard_output(config.stdout) as stream:
@@ -104,13 +102,6 @@ def _as_lines(report: Report) -> list[str]:
     """The content of a report, without the facts about the run."""
     findings = [f"{f.severity} {f.fingerprint} {f.message} {f.location} {f.revision}" for f in report.findings]
     return [*findings, *(f"skipped {item.subject}: {item.reason}" for item in report.skipped)]
-
-
-def _demand_baseline(options: argparse.Namespace) -> None:
-    """A missing file after ``--baseline`` would accept nothing, and nobody would know why."""
-    named = getattr(options, "baseline", None)
-    if named and not getattr(options, "write_baseline", False) and not Path(named).exists():
-        raise SettingsError(f"--baseline: there is no {named}; --write-baseline creates it.")
 
 
 def _checked(project: Project, settings: Settings, progress: Progress, live: str | None) -> Report:

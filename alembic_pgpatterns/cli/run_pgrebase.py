@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from alembic_pgpatterns.checks.named import demand_files, demand_references, demand_server
 from alembic_pgpatterns.checks.rebase import Rebase, RebaseProof, plan_rebase, prove_rebase
 from alembic_pgpatterns.cli.flags import flags
 from alembic_pgpatterns.cli.stdout import standard_output
@@ -43,7 +44,13 @@ def run(config: Any, options: argparse.Namespace) -> int:
 
 
 def _rebased(project: Project, settings: Settings, options: argparse.Namespace) -> Iterator[str]:
+    demand_files(settings)
+    demand_references(project, settings)
+    for name, flag in ((options.revision, "REV"), (options.onto, "--onto")):
+        if name is not None:
+            named_revision(project, name, flag)
     if len(project.heads) < 2:
+        demand_server(settings)
         yield f"Nothing to do: the history has {'one head' if project.heads else 'no revision'}."
         return
     head, onto = _chosen(project, settings, options)

@@ -17,12 +17,13 @@ from alembic_pgpatterns.cli.interpreter import demand_this_one
 from alembic_pgpatterns.cli.revision_task import next_operations, write_revision
 from alembic_pgpatterns.cli.run_pgrehearse import demand_rows
 from alembic_pgpatterns.cli.stdout import standard_output
-from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.config.sources import settings_of
 from alembic_pgpatterns.controller.env_run import perform, run_env
 from alembic_pgpatterns.controller.head_schema import RunAt
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.run import Run
+from alembic_pgpatterns.controller.selection import named_revision
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.fix.workspace import Workspace, workspace
 from alembic_pgpatterns.output.counts import counted
@@ -64,6 +65,7 @@ def write(config: Any, options: argparse.Namespace, arguments: Mapping[str, Any]
         demand_rows(rows, "--rehearse")
     head, folder = str(arguments.get("head") or "head"), arguments.get("version_path")
     with Project(config, settings) as project, workspace(config, project, head, folder) as work:
+        _demand_named(project, arguments)
         with (
             progress_on(sys.stderr) as progress,
             at_heads(project, settings, progress, _to_heads, watched=True) as (at, _),
@@ -124,6 +126,15 @@ def _refuse(settings: Settings, arguments: Mapping[str, Any]) -> None:
             "pgrevision needs an env.py that runs under `alembic`; this project's settings have an upgrade_command "
             "instead. Use the project's own way to autogenerate, with a database at head."
         )
+
+
+def _demand_named(project: Project, arguments: Mapping[str, Any]) -> None:
+    """Raise SettingsError unless ``--depends-on`` names revisions, and ``--version-path`` a folder of revisions."""
+    for name in arguments.get("depends_on") or ():
+        named_revision(project, name, "--depends-on")
+    folder, locations = arguments.get("version_path"), project.script.version_locations
+    if folder is not None and Path(folder).resolve() not in {Path(item).resolve() for item in locations}:
+        raise SettingsError(f"--version-path: {folder} is not one of the version_locations, {', '.join(locations)}.")
 
 
 def _to_heads(at: RunAt) -> None:

@@ -41,6 +41,21 @@ def open_server(settings: Settings, watched: bool = False, snapshot: Path | None
         yield server
 
 
+def prepare_text(settings: Settings) -> str | None:
+    """The SQL of the setting ``prepare``; None if there is none.
+
+    Raises:
+        PgPatternsError: the file cannot be read.
+    """
+    if settings.prepare is None:
+        return None
+    path = settings.path(settings.prepare)
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PgPatternsError(f"prepare: {path} cannot be read: {error}") from error
+
+
 def prepare(settings: Settings, server: Server, database: str) -> None:
     """Make the schemas and extensions of the settings in a scratch database, and run the ``prepare`` file there.
 
@@ -53,19 +68,15 @@ def prepare(settings: Settings, server: Server, database: str) -> None:
                 connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(name)))
     for name in settings.extensions:
         _create_extension(server, database, name)
-    if settings.prepare is None:
+    text = prepare_text(settings)
+    if settings.prepare is None or text is None:
         return
-    path = settings.path(settings.prepare)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PgPatternsError(f"prepare: {path} cannot be read: {error}") from error
     try:
         with server.connect(database) as connection:
             # Without parameters psycopg sends the text as one simple query, which may contain several statements.
             connection.execute(text.encode())
     except PsycopgError as error:
-        raise PgPatternsError(f"prepare: {path}: {error}") from error
+        raise PgPatternsError(f"prepare: {settings.path(settings.prepare)}: {error}") from error
 
 
 def _create_extension(server: Server, database: str, name: str) -> None:

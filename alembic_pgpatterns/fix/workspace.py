@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alembic_pgpatterns.controller.project import Project
+from alembic_pgpatterns.controller.selection import named_revision
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.output.safe_text import one_line
 from alembic_pgpatterns.output.staging import ChangedMeanwhile, Staging, recover
@@ -100,9 +101,13 @@ def workspace(config: Any, project: Project, head: str, version_path: str | None
         version_path: the folder that the user wants; None: Alembic chooses it.
 
     Raises:
+        SettingsError: there is no such head.
         PgPatternsError: no file can be written in the project.
     """
     script = project.script
+    # Before the first revision "head" names none, and that is right.
+    if head not in ("head", "heads", "base"):
+        named_revision(project, head, "--head")
     home = _home(script)
     finish_interrupted(home)
     destination = Path(version_path) if version_path else _destination(project, head)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alembic.operations import ops
 
+from alembic_pgpatterns.autogenerate.rewrite.attached_comments import attached
 from alembic_pgpatterns.autogenerate.rewrite.changes import altered
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, read_facts
 from alembic_pgpatterns.autogenerate.rewrite.filling import ASK, FILLING, value_for_rows
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, Note
-from alembic_pgpatterns.autogenerate.rewrite.rewriter import rewrite_settings, rewriter
+from alembic_pgpatterns.autogenerate.rewrite.rewriter import HOOK, rewrite_settings, rewriter
 from alembic_pgpatterns.controller.env_run import perform
 from alembic_pgpatterns.controller.head_schema import RunAt
-from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.errors import PgPatternsError, first_line
 from alembic_pgpatterns.fix.plan import Fix, Left, in_one_revision, unsafe
 from alembic_pgpatterns.fix.time_pairs import without_halves
 from alembic_pgpatterns.processes.channel import Parent
@@ -30,6 +32,9 @@ from alembic_pgpatterns.schema.names import Name
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
+
+_Bodies = tuple[list[ops.MigrateOperation], list[ops.MigrateOperation]]
+"""The operations of the upgrade and of the downgrade."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,10 @@ class _Choice:
     safe: list[int] = field(default_factory=list)
     reasons: list[tuple[int, str]] = field(default_factory=list)
 
+    def clear(self) -> None:
+        """Forget both."""
+        self.safe, self.reasons = [], []
+
 
 def _write(
     scripts: ProjectScripts,
@@ -104,11 +113,12 @@ def _write(
     scripts.directory.messaging_opts = {"quiet": True}
 
     def directives(context: MigrationContext, revision: Any, scripts_of_revision: list[ops.MigrationScript]) -> None:
-        ops_of_fixes = _safe(context, fixes, choice)
-        chosen = [fixes[number] for number in choice.safe]
-        script = scripts_of_revision[-1]
-        script.message = message if isinstance(message, str) else message(chosen)
-        script.upgrade_ops_list[-1].ops, script.downgrade_ops_list[-1].ops = ops_of_fixes
+        # As with autogenerate, the project's own hook comes first, and sees only operations that Alembic knows.
+        users, context.opts[HOOK] = context.opts.get(HOOK), None
+        scripts_of_revision[:] = _through(users, context, revision, scripts_of_revision, fixes, message, choice)
+        for script in scripts_of_revision:
+            # A hook may send a file to another folder, where it would be before it is proven.
+            script.version_path = str(folder)
         # Called here, since env.py may have no rewriter: a fix must be safe in any project.
         rewriter.process_revision_directives(context, None, scripts_of_revision)
 
@@ -143,14 +153,80 @@ def _generate(revisions: Any) -> list[tuple[str, str]]:
     return files
 
 
-def _safe(
-    context: MigrationContext, fixes: Sequence[Fix], choice: _Choice
-) -> tuple[list[ops.MigrateOperation], list[ops.MigrateOperation]]:
-    """The operations of the safe fixes, up and down. ``choice`` is filled with which fixes these are."""
+def _through(
+    hook: Any,
+    context: MigrationContext,
+    revision: Any,
+    scripts: Sequence[ops.MigrationScript],
+    fixes: Sequence[Fix],
+    message: str | Callable[[Sequence[Fix]], str],
+    choice: _Choice,
+) -> list[ops.MigrationScript]:
+    """The scripts with the fixes that are safe and that the project's hook takes, after the hook.
+
+    ``choice`` is filled. Raises what the hook raises if it refuses no fix in particular.
+    """
+    refused: dict[int, str] = {}
+    while True:
+        choice.clear()
+        result = _with_fixes(scripts, _safe(context, fixes, choice, refused))
+        chosen = [fixes[number] for number in choice.safe]
+        result[-1].message = message if isinstance(message, str) else message(chosen)
+        if hook is None or not chosen:
+            return result
+        try:
+            hook(context, revision, result)
+        except Exception:
+            more = dict(_refused(hook, context, revision, scripts, fixes, choice.safe))
+            if not more:
+                raise
+            refused |= more
+        else:
+            return result
+
+
+def _with_fixes(scripts: Sequence[ops.MigrationScript], operations: _Bodies) -> list[ops.MigrationScript]:
+    """Copies of the scripts, for a hook that may change or drop them; the last one does the operations."""
+    copies = [copy.copy(script) for script in scripts]
+    last = copies[-1]
+    up, down = last.upgrade_ops_list[-1], last.downgrade_ops_list[-1]
+    last._upgrade_ops = [*last.upgrade_ops_list[:-1], ops.UpgradeOps(operations[0], up.upgrade_token)]
+    last._downgrade_ops = [*last.downgrade_ops_list[:-1], ops.DowngradeOps(operations[1], down.downgrade_token)]
+    return copies
+
+
+def _refused(
+    hook: Any,
+    context: MigrationContext,
+    revision: Any,
+    scripts: Sequence[ops.MigrationScript],
+    fixes: Sequence[Fix],
+    chosen: Sequence[int],
+) -> Iterator[tuple[int, str]]:
+    """The fixes that the project's hook refuses, each tried alone, and why.
+
+    Some hooks know few operations: those of OpenStack sort them into expand and contract, and raise for the others.
+    """
+    for number in chosen:
+        fix = fixes[number]
+        try:
+            hook(context, revision, _with_fixes(scripts, (list(fix.up), list(fix.down))))
+        except Exception as error:
+            yield (
+                number,
+                f"process_revision_directives of env.py refuses it: {type(error).__name__}: {first_line(error)}",
+            )
+
+
+def _safe(context: MigrationContext, fixes: Sequence[Fix], choice: _Choice, refused: Mapping[int, str]) -> _Bodies:
+    """The operations of the safe fixes, up and down. ``choice`` is filled with which fixes these are.
+
+    ``refused``: those that the project refuses, and why.
+    """
     facts = read_facts(context, rewrite_settings(context))
     safe: list[Fix] = []
     for number, fix in enumerate(fixes):
-        reason = unsafe(fix, facts)
+        reason = refused.get(number) or unsafe(fix, facts)
         if reason is None:
             safe.append(fix)
         else:
@@ -163,7 +239,7 @@ def _safe(
         up += [*_comments(fix), *(_with_value(op, context, facts) for op in fix.up)]
         # The last one is undone first.
         down[:0] = fix.down
-    return up, down
+    return attached(up), down
 
 
 def _without_halves(fixes: Sequence[Fix], safe: Sequence[Fix], choice: _Choice) -> list[Fix]:

@@ -10,6 +10,7 @@ import psycopg
 
 from alembic_pgpatterns.advisor.facts import Statistics
 from alembic_pgpatterns.advisor.statistics import read_statistics
+from alembic_pgpatterns.checks.named import demand_files, demand_references, demand_server, rows_text
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.controller.cache.history import HistoryCache
 from alembic_pgpatterns.controller.env_run import NothingRan
@@ -60,8 +61,13 @@ def rehearse(project: Project, settings: Settings, options: Options, progress: P
             or an env.py that does not work.
     """
     gathered = Gathered()
+    demand_files(settings, options.seed)
     scope = _scope(project, settings, options, gathered)
     if not scope:
+        if settings.server is not None:
+            with rehearsal_server(settings):  # it must also say that it is disposable
+                return gathered
+        demand_server(settings)
         return gathered
     budget = Budget(options.seconds, len(scope))
     runs = _traced(project, settings, scope, progress, gathered)
@@ -78,6 +84,7 @@ def rehearse(project: Project, settings: Settings, options: Options, progress: P
 
 
 def _scope(project: Project, settings: Settings, options: Options, gathered: Gathered) -> tuple[Revision, ...]:
+    demand_references(project, settings)
     if settings.upgrade_command is not None or settings.create_all:
         reason = "an upgrade command runs them" if settings.upgrade_command else "the schema is built from the models"
         gathered.skipped.append(Skipped("revisions", f"{reason}, so no revision can run alone"))
@@ -381,6 +388,6 @@ def _untouched(run: RevisionRun) -> RevisionResult:
 def _own_rows(connection: Any, options: Options) -> None:
     assert options.seed is not None
     try:
-        connection.execute(options.seed.read_text(encoding="utf-8").encode())
-    except (OSError, UnicodeDecodeError, psycopg.Error) as error:
+        connection.execute(rows_text(options.seed).encode())
+    except psycopg.Error as error:
         raise SettingsError(f"{options.seed}: the rows could not be inserted: {error}") from error

@@ -391,3 +391,43 @@ def test_awkward_names_stay_names_where_autogenerate_follows_the_patterns(tmp_pa
     assert (second.returncode, "not empty" in second.stderr) == (0, False), second.stderr
     assert "char_length" in "".join(path.read_text() for path in project.versions.glob("*.py"))
     assert set(found(project, "--select", ",".join((*patterns, "model-drift")))) == set()
+
+
+SORTS = """
+from alembic.operations import ops
+from alembic.util import Dispatcher
+
+kinds = Dispatcher()
+
+
+@kinds.dispatch_for(ops.CreateIndexOp)
+def expand(op):
+    return op
+
+
+@kinds.dispatch_for(ops.AlterColumnOp)
+def alter(op):
+    raise NotImplementedError(f"Don't know if this is an expand or contract: {op}")
+
+
+def sort(context, revision, directives):
+    for script in directives:
+        script.upgrade_ops.ops[:] = [kinds.dispatch(op)(op) for op in script.upgrade_ops.ops]
+        script.version_path = str(context.script.dir) + "/elsewhere"
+"""
+
+
+def test_a_hook_that_knows_few_operations(books: Project) -> None:
+    """OpenStack's env.py sorts operations by their classes: it gets none of ours, and what it refuses is left."""
+    books.env(models=IMPORT, head=SORTS, options="process_revision_directives=sort")
+    run = books.alembic("pgfix", "--all", "--models")
+    assert run.returncode == 1, run.stderr
+    (name,) = files(books) - {"a1.py"}
+    text = (books.versions / name).read_text()
+    assert "# pgpatterns: unindexed-foreign-key" in text
+    assert "postgresql_concurrently=True" in text and "op.drop_index" in text
+    assert "varchar-length public.book.title: process_revision_directives of env.py refuses it" in run.stdout
+    assert "NotImplementedError: Don't know if this is an expand or contract" in run.stdout
+    assert "title: Mapped[str | None] = mapped_column(String(80))" in (books.folder / "shop_models.py").read_text()
+    again = books.alembic("pgfix", "--all", "--models")
+    assert "pgfix: 0 findings fixed" in again.stdout, again.stderr
