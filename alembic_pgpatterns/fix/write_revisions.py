@@ -114,8 +114,9 @@ def _write(
 
     def directives(context: MigrationContext, revision: Any, scripts_of_revision: list[ops.MigrationScript]) -> None:
         # As with autogenerate, the project's own hook comes first, and sees only operations that Alembic knows.
-        users, context.opts[HOOK] = context.opts.get(HOOK), None
-        scripts_of_revision[:] = _through(users, context, revision, scripts_of_revision, fixes, message, choice)
+        hook = _Hook(context.opts.get(HOOK), context, revision, tuple(scripts_of_revision))
+        context.opts[HOOK] = None
+        scripts_of_revision[:] = hook.after_it(fixes, message, choice)
         for script in scripts_of_revision:
             # A hook may send a file to another folder, where it would be before it is proven.
             script.version_path = str(folder)
@@ -153,36 +154,52 @@ def _generate(revisions: Any) -> list[tuple[str, str]]:
     return files
 
 
-def _through(
-    hook: Any,
-    context: MigrationContext,
-    revision: Any,
-    scripts: Sequence[ops.MigrationScript],
-    fixes: Sequence[Fix],
-    message: str | Callable[[Sequence[Fix]], str],
-    choice: _Choice,
-) -> list[ops.MigrationScript]:
-    """The scripts with the fixes that are safe and that the project's hook takes, after the hook.
+@dataclass(frozen=True)
+class _Hook:
+    """The project's ``process_revision_directives`` (None: there is none), and what Alembic gives it."""
 
-    ``choice`` is filled. Raises what the hook raises if it refuses no fix in particular.
-    """
-    refused: dict[int, str] = {}
-    while True:
-        choice.clear()
-        result = _with_fixes(scripts, _safe(context, fixes, choice, refused))
-        chosen = [fixes[number] for number in choice.safe]
-        result[-1].message = message if isinstance(message, str) else message(chosen)
-        if hook is None or not chosen:
-            return result
-        try:
-            hook(context, revision, result)
-        except Exception:
-            more = dict(_refused(hook, context, revision, scripts, fixes, choice.safe))
-            if not more:
-                raise
-            refused |= more
-        else:
-            return result
+    call: Any
+    context: MigrationContext
+    revision: Any
+    scripts: Sequence[ops.MigrationScript]
+
+    def after_it(
+        self, fixes: Sequence[Fix], message: str | Callable[[Sequence[Fix]], str], choice: _Choice
+    ) -> list[ops.MigrationScript]:
+        """The scripts with the fixes that are safe and that the hook takes, after the hook.
+
+        ``choice`` is filled. Raises what the hook raises if it refuses no fix in particular.
+        """
+        refused: dict[int, str] = {}
+        while True:
+            choice.clear()
+            result = _with_fixes(self.scripts, _safe(self.context, fixes, choice, refused))
+            chosen = [fixes[number] for number in choice.safe]
+            result[-1].message = message if isinstance(message, str) else message(chosen)
+            if self.call is None or not chosen:
+                return result
+            try:
+                self.call(self.context, self.revision, result)
+            except Exception:
+                more = dict(self._refused(fixes, choice.safe))
+                if not more:
+                    raise
+                refused |= more
+            else:
+                return result
+
+    def _refused(self, fixes: Sequence[Fix], chosen: Sequence[int]) -> Iterator[tuple[int, str]]:
+        """The fixes that the hook refuses, each tried alone, and why.
+
+        Some hooks know few operations: those of OpenStack sort them into expand and contract, and raise for others.
+        """
+        for number in chosen:
+            fix = fixes[number]
+            try:
+                self.call(self.context, self.revision, _with_fixes(self.scripts, (list(fix.up), list(fix.down))))
+            except Exception as error:
+                reason = f"{type(error).__name__}: {first_line(error)}"
+                yield number, f"process_revision_directives of env.py refuses it: {reason}"
 
 
 def _with_fixes(scripts: Sequence[ops.MigrationScript], operations: _Bodies) -> list[ops.MigrationScript]:
@@ -193,29 +210,6 @@ def _with_fixes(scripts: Sequence[ops.MigrationScript], operations: _Bodies) -> 
     last._upgrade_ops = [*last.upgrade_ops_list[:-1], ops.UpgradeOps(operations[0], up.upgrade_token)]
     last._downgrade_ops = [*last.downgrade_ops_list[:-1], ops.DowngradeOps(operations[1], down.downgrade_token)]
     return copies
-
-
-def _refused(
-    hook: Any,
-    context: MigrationContext,
-    revision: Any,
-    scripts: Sequence[ops.MigrationScript],
-    fixes: Sequence[Fix],
-    chosen: Sequence[int],
-) -> Iterator[tuple[int, str]]:
-    """The fixes that the project's hook refuses, each tried alone, and why.
-
-    Some hooks know few operations: those of OpenStack sort them into expand and contract, and raise for the others.
-    """
-    for number in chosen:
-        fix = fixes[number]
-        try:
-            hook(context, revision, _with_fixes(scripts, (list(fix.up), list(fix.down))))
-        except Exception as error:
-            yield (
-                number,
-                f"process_revision_directives of env.py refuses it: {type(error).__name__}: {first_line(error)}",
-            )
 
 
 def _safe(context: MigrationContext, fixes: Sequence[Fix], choice: _Choice, refused: Mapping[int, str]) -> _Bodies:
