@@ -2,19 +2,15 @@
 
 One reader and one writer work all the time, and the writer keeps a ledger of all rows in another schema, in the same
 transactions. Each change is made once by ``ALTER TABLE`` alone and once by what autogenerate writes: up, down and up
-again, with the ledger compared each time. Then the program (``kill -9``), or its backend (``kill -9``, after which
-the server recovers, or ``pg_terminate_backend()``), is killed at random moments of further runs, up and down. At the
-end all has to be as it was.
+again, with the ledger compared each time. ``type_change_kills.py`` shows what killing does.
 
-    python benchmarks/type_changes.py [rows=1000000] [kills=30] [rows for the kills=50000] [part of a change's name]
+    python benchmarks/type_changes.py [rows=1000000] [part of a change's name]
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import random
-import signal
 import subprocess
 import sys
 import tempfile
@@ -49,15 +45,39 @@ Index("share_both", share.c.book_id, share.c.author_id)
 Index("book_pages_made", book.c.pages, book.c.id, unique=True)
 Index("book_thick", func.abs(book.c.pages), postgresql_where=book.c.pages > 500)
 """
+# Without what references a book: its key would have to be the partition key.
+PARTITIONED = """
+author = Table("author", metadata, Column("id", Integer, primary_key=True),
+    Column("boss_id", ForeignKey("author.id", name="boss"), index=True))
+book = Table("book", metadata, Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("shelf", SmallInteger, primary_key=True, server_default=text("floor(random() * 5)")),
+    Column("author_id", ForeignKey("author.id", name="author"), index=True, nullable=False),
+    Column("before_id", Integer),
+    Column("pages", Integer, CheckConstraint("pages >= 0", name="book_pages"), nullable=False, server_default="1"),
+    Column("price", Float), Column("doc", JSON), Column("made", DateTime, index=True), Column("word", String(20)),
+    Column("state", Text, server_default="new"), Column("token", Text), postgresql_partition_by="HASH (shelf)")
+Index("book_pages_made", book.c.pages, book.c.id, book.c.shelf, unique=True)
+Index("book_thick", func.abs(book.c.pages), postgresql_where=book.c.pages > 500)
+"""
+VIRTUAL = MODELS.replace(
+    'Column("token", Text))',
+    'Column("token", Text), Column("double", BigInteger, Computed("pages * 2", persisted=False)))',
+)
 ROWS = """
     INSERT INTO author SELECT g, nullif(g / 2, 0) FROM generate_series(1, 1000) g;
-    INSERT INTO book SELECT g, 1 + g % 1000, nullif(g / 2, 0), g % 900, g / 4.0, '{"a": 1}', timestamp '2020-01-01' +
+    INSERT INTO book (id, author_id, before_id, pages, price, doc, made, word, state, token)
+        SELECT g, 1 + g % 1000, nullif(g / 2, 0), g % 900, g / 4.0, '{"a": 1}', timestamp '2020-01-01' +
         g * interval '1 minute', 'word ' || g % 5000, (ARRAY['new', 'old'])[1 + g % 2], md5(g::text)::uuid::text
         FROM generate_series(1, {rows}) g;
     SELECT setval('book_id_seq', {rows}), setval('author_id_seq', 1000);
+"""
+REFERENCES = """
     INSERT INTO credit SELECT id, author_id FROM book WHERE id % 5 = 0;
     INSERT INTO share SELECT id, id, author_id FROM book WHERE id % 10 = 0;
 """
+PARTITIONS = ";".join(
+    f"CREATE TABLE book_{i} PARTITION OF book FOR VALUES WITH (MODULUS 3, REMAINDER {i})" for i in range(3)
+)
 VALUES = """id::bigint, author_id::bigint, before_id::bigint, pages::bigint, price::numeric, doc::jsonb,
     extract(epoch FROM made), word::text, state::text, token::uuid"""
 VIEWS = """
@@ -85,10 +105,11 @@ class Change:
     new: tuple[str, ...]
     naive: str
     objects: str = ""
+    models: str = MODELS
 
     def after(self) -> str:
         """The models after the change."""
-        text = MODELS
+        text = self.models
         for old, new in zip(self.old, self.new, strict=True):
             text = text.replace(old, new)
         return text
@@ -141,6 +162,26 @@ CHANGES = {
     "text to uuid": Change(
         ('"token", Text',), ('"token", Uuid',), "ALTER TABLE book ALTER token TYPE uuid USING token::uuid"
     ),
+    "integer, source of a virtual column": Change(
+        ('"pages", Integer',),
+        ('"pages", BigInteger',),
+        """ALTER TABLE book DROP double; ALTER TABLE book ALTER pages TYPE bigint;
+        ALTER TABLE book ADD double bigint GENERATED ALWAYS AS (pages * 2) VIRTUAL""",
+        models=VIRTUAL,
+    ),
+    "partitioned: a key, and the key it references": Change(
+        (" Integer, primary_key",),
+        (" BigInteger, primary_key",),
+        """ALTER TABLE author ALTER id TYPE bigint, ALTER boss_id TYPE bigint;
+        ALTER TABLE book ALTER id TYPE bigint, ALTER author_id TYPE bigint""",
+        models=PARTITIONED,
+    ),
+    "partitioned: integer, indexed and in a CHECK": Change(
+        ('"pages", Integer',),
+        ('"pages", BigInteger',),
+        "ALTER TABLE book ALTER pages TYPE bigint",
+        models=PARTITIONED,
+    ),
     "serial to identity": Change(
         ('"book", metadata, Column("id", Integer,',),
         ('"book", metadata, Column("id", Integer, Identity(),',),
@@ -148,9 +189,6 @@ CHANGES = {
         ALTER TABLE book ALTER id ADD GENERATED BY DEFAULT AS IDENTITY (START 2000000)""",
     ),
 }
-
-
-_RESTARTS = (psycopg.errors.AdminShutdown, psycopg.errors.CrashShutdown, psycopg.errors.CannotConnectNow)
 
 
 @dataclass
@@ -164,6 +202,7 @@ class Load:
     longest: dict[str, float] = field(default_factory=lambda: {"read": 0.0, "write": 0.0})
     errors: list[str] = field(default_factory=list)
     done: int = 0
+    pause: float = 0.001
 
     def __enter__(self) -> Load:
         self.over = threading.Event()
@@ -190,7 +229,7 @@ class Load:
                     while not self.over.is_set():
                         number += 1
                         (self.read if kind == "read" else self.write)(connection, number)
-                        time.sleep(0.001)
+                        time.sleep(self.pause)
             except psycopg.OperationalError as error:
                 # The server restarts after a kill of a backend; a deadlock is none of these.
                 if (
@@ -312,13 +351,6 @@ class Project:
         self.folder.cleanup()
 
 
-_LEDGER = """
-    CREATE SCHEMA ledger;
-    CREATE TABLE ledger.book AS SELECT {values} FROM book;
-    ALTER TABLE ledger.book RENAME extract TO made;
-    CREATE UNIQUE INDEX ON ledger.book (id);
-    ANALYZE
-"""
 _WRONG = """
     WITH present AS (SELECT {values} FROM book)
     SELECT count(*) FROM ((SELECT * FROM present EXCEPT ALL SELECT * FROM ledger.book)
@@ -341,16 +373,22 @@ _CATALOG = """
 """
 
 
-def prepared(server: ThrowawayServer, rows: int) -> str:
-    """A database with the tables, the rows and the ledger, to be copied."""
-    name = server.create_database(f"rows_{rows}")
+def prepared(server: ThrowawayServer, rows: int, change: Change) -> str:
+    """Return the name of a database with the tables, the rows and the ledger, to be copied."""
+    partitioned = change.models == PARTITIONED
+    name = f"rows_{['plain', 'virtual', 'partitioned'][partitioned * 2 or change.models == VIRTUAL]}"
+    with server.connect() as connection:
+        if connection.execute("SELECT FROM pg_database WHERE datname = %s", (name,)).fetchone():
+            return name
+    server.create_database(name)
     with server.connect(name) as connection:
         scope: dict[str, Any] = {}
-        exec(HEAD + MODELS, scope)
+        exec(HEAD + change.models, scope)
         engine = create_engine(server.url(name))
         scope["metadata"].create_all(engine)
         engine.dispose()
-        for statement in ROWS.replace("{rows}", str(rows)).split(";"):
+        filled = f"{PARTITIONS};{ROWS}" if partitioned else ROWS + REFERENCES
+        for statement in filled.replace("{rows}", str(rows)).split(";"):
             if statement.strip():
                 connection.execute(statement.encode())
         connection.execute("SET TimeZone = 'UTC'")
@@ -398,91 +436,6 @@ def staged(server: ThrowawayServer, template: str, change: Change, rows: int) ->
         project.close()
 
 
-def killed(server: ThrowawayServer, template: str, change: Change, rows: int, kills: int, seed: int) -> str:
-    """Kill runs up and down at random moments, run the last one to its end, and compare everything."""
-    chance = random.Random(seed)
-    project = Project(server, template, "killed", change)
-    try:
-        before = project.catalog()
-        took = project.alembic("upgrade", "head")
-        after = project.catalog()
-        took_down = project.alembic("downgrade", "base")
-        hits = dict.fromkeys((*_VICTIMS, "too late"), 0)
-        with Load(server, project.database, rows, bool(change.objects == VIEWS)) as load:
-            up = True
-            while sum(hits[victim] for victim in _VICTIMS) < kills:
-                process = project.start(*(("upgrade", "head") if up else ("downgrade", "base")))
-                # From its connection on: the time before that is Python's, and as long as the machine is busy.
-                while process.poll() is None and not _sessions(project):
-                    time.sleep(0.02)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(chance.uniform(0, took if up else took_down))
-                if process.poll() is not None:
-                    if process.returncode:
-                        return f"FAILED: a run after a kill: {process.communicate()[0][-1500:]}"
-                    hits["too late"] += 1
-                    up = not up
-                    continue
-                hits[_kill(project, process, chance.choice(_VICTIMS))] += 1
-                process.communicate()
-        project.alembic("upgrade", "head")
-        if load.errors:
-            return f"FAILED: {load.errors[:3]}"
-        for arguments, expected in (
-            (("upgrade", "head"), after),
-            (("downgrade", "base"), before),
-            (("upgrade", "head"), after),
-        ):
-            project.alembic(*arguments)
-            if project.catalog() != expected or project.wrong():
-                return (
-                    f"FAILED: {' '.join(arguments)}: {project.wrong()} rows; {set(project.catalog()) ^ set(expected)}"
-                )
-        counts = ", ".join(f"{hits[victim]} {victim}" for victim in _VICTIMS)
-        return f"{counts} killed; 0 wrong rows of {load.done:,} writes"
-    finally:
-        project.close()
-
-
-_VICTIMS = ("programs", "backends", "sessions")
-"""Killed by SIGKILL, by SIGKILL with a recovery of the server, and by pg_terminate_backend()."""
-
-
-def _kill(project: Project, process: subprocess.Popen[str], victim: str) -> str:
-    if victim != "programs":
-        pids = _sessions(project)
-        for pid in pids if victim == "backends" else ():
-            os.kill(pid, signal.SIGKILL)
-        if victim == "sessions":
-            with project.server.connect() as connection:
-                for pid in pids:
-                    connection.execute("SELECT pg_terminate_backend(%s)", (pid,))
-        if pids:
-            # The program fails by itself.
-            process.wait()
-            _wait_for(project.server)
-            return victim
-    process.kill()
-    process.wait()
-    return "programs"
-
-
-def _sessions(project: Project) -> list[int]:
-    """The processes of the program's sessions on the server."""
-    query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'alembic' AND datname = %s"
-    with contextlib.suppress(psycopg.Error), project.server.connect() as connection:
-        return [pid for (pid,) in connection.execute(query, (project.database,)).fetchall()]
-    return []
-
-
-def _wait_for(server: ThrowawayServer) -> None:
-    for _ in range(200):
-        with contextlib.suppress(psycopg.Error), server.connect() as connection:
-            connection.execute("SELECT 1")
-            return
-        time.sleep(0.1)
-
-
 @contextlib.contextmanager
 def running() -> Iterator[ThrowawayServer]:
     """A server that starts again after a crash."""
@@ -492,26 +445,19 @@ def running() -> Iterator[ThrowawayServer]:
 
 def main() -> None:
     """Print a table."""
-    rows, kills, fewer = ([int(each) for each in sys.argv[1:4]] + [1_000_000, 30, 50_000][len(sys.argv[1:4]) :])[:3]
-    part = sys.argv[4] if len(sys.argv) > 4 else ""
+    rows, part = int((sys.argv[1:] or ["1000000"])[0]), "".join(sys.argv[2:3])
     print(f"{rows:,} rows; longest wait of a read/write in ms\n")
     print(f"{'change':40} {'ALTER TABLE':>12} {'up':>12} {'down':>12} {'up again':>12} {'up took':>8} files  ratio")
     with running() as server:
-        template = prepared(server, rows) if rows else ""
         for what, change in CHANGES.items():
-            if rows and part in what:
-                plain = naive(server, template, change, rows)
-                result = list(staged(server, template, change, rows))
-                ratio = f"1/{max(plain.values()) / float(result[1]):.0f}" if len(result) > 1 else ""
-                shown = f"{plain['read'] * 1000:.0f}/{plain['write'] * 1000:.0f}"
-                print(f"{what:40} {shown:>12} {result[0]}  {ratio}", flush=True)
-        if rows:
-            server.drop_database(template)
-        if kills:
-            template = prepared(server, fewer)
-            for number, (what, change) in enumerate(CHANGES.items()):
-                if part in what:
-                    print(f"{what:40} {killed(server, template, change, fewer, kills, number)}", flush=True)
+            if part not in what:
+                continue
+            template = prepared(server, rows, change)
+            plain = naive(server, template, change, rows)
+            result = list(staged(server, template, change, rows))
+            ratio = f"1/{max(plain.values()) / float(result[1]):.0f}" if len(result) > 1 else ""
+            shown = f"{plain['read'] * 1000:.0f}/{plain['write'] * 1000:.0f}"
+            print(f"{what:40} {shown:>12} {result[0]}  {ratio}", flush=True)
 
 
 if __name__ == "__main__":

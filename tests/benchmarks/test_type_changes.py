@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.type_changes import CHANGES, killed, prepared, running
+from benchmarks.type_change_kills import killed
+from benchmarks.type_changes import CHANGES
 
 ROWS = 300
 
 
 def same_end(change: str, kills: int) -> None:
     """Kill the upgrade and the downgrade beside a reader and a writer, then compare rows and catalog."""
-    with running() as server:
-        template = prepared(server, ROWS)
-        result = killed(server, template, CHANGES[change], ROWS, kills, seed=len(change))
+    result = killed(change, ROWS, kills)
     assert "killed; 0 wrong rows" in result, result
 
 
