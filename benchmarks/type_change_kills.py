@@ -6,7 +6,7 @@ those of the swap, are hit as often as the backfill. Killed is the program (SIGK
 the server recovers) or its session (pg_terminate_backend()), while a reader and a writer with a ledger work. At the end
 rows and catalog have to be as after a run that nobody killed: up, down and up again.
 
-    python benchmarks/type_change_kills.py [kills=30] [rows=20000] [part of a change's name]
+    python benchmarks/type_change_kills.py [kills=30] [rows=20000] [part of a change's name] [seed=0]
 """
 
 from __future__ import annotations
@@ -147,7 +147,8 @@ def kind(statement: str) -> str:
         "pg_catalog": "catalog",
         "COMMIT": "commit",
     }
-    return next((name for word, name in kinds.items() if word in statement), "other")
+    first = " ".join(statement.split()[:2]).lower()
+    return next((name for word, name in kinds.items() if word in statement), first)
 
 
 class Killed:
@@ -244,17 +245,18 @@ def _wait_for(server: ThrowawayServer) -> None:
         time.sleep(0.1)
 
 
-def killed(change: str, rows: int, kills: int) -> str:
+def killed(change: str, rows: int, kills: int, seed: int = 0) -> str:
     """Kill one change on a server of its own; what happened.
 
     Args:
         change: its name in CHANGES.
         rows: of the largest table.
         kills: how many.
+        seed: another one draws other moments.
     """
     with running() as server:
         template = prepared(server, rows, CHANGES[change])
-        run = Killed(server, template, CHANGES[change], rows, seed=len(change))
+        run = Killed(server, template, CHANGES[change], rows, seed=len(change) + seed)
         try:
             return run.run(kills)
         except RuntimeError as error:
@@ -271,9 +273,10 @@ def chosen(part: str) -> Iterator[str]:
 def main() -> None:
     """Print a line per change."""
     kills, rows = (int(each) for each in (*sys.argv[1:3], *("30", "20000")[len(sys.argv[1:3]) :]))
+    seed = int("".join(sys.argv[4:5]) or 0)
     for change in chosen("".join(sys.argv[3:4])):
         begun = time.monotonic()
-        print(f"{change:45} {killed(change, rows, kills)} ({time.monotonic() - begun:.0f} s)", flush=True)
+        print(f"{change:45} {killed(change, rows, kills, seed)} ({time.monotonic() - begun:.0f} s)", flush=True)
 
 
 if __name__ == "__main__":

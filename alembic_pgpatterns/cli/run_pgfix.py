@@ -32,6 +32,7 @@ from alembic_pgpatterns.findings.application import read_application, with_evide
 from alembic_pgpatterns.findings.run_patterns import run_patterns, suppressed
 from alembic_pgpatterns.fix.better_index import better_at_once
 from alembic_pgpatterns.fix.edit_models import edit_models, paid, why_not_editable
+from alembic_pgpatterns.fix.plain_sql import plain_sql
 from alembic_pgpatterns.fix.plan import Fix, Left, Plan, plan
 from alembic_pgpatterns.fix.shared_columns import why_not_together
 from alembic_pgpatterns.fix.time_pairs import without_halves
@@ -41,7 +42,6 @@ from alembic_pgpatterns.output.counts import listed
 from alembic_pgpatterns.output.files import read_regular
 from alembic_pgpatterns.output.safe_text import inert
 from alembic_pgpatterns.patterns import Finding
-from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.report.progress import progress_on
 from alembic_pgpatterns.runner.messages import Steps
 from alembic_pgpatterns.schema.catalog import reader as catalog
@@ -293,7 +293,7 @@ def _possible(planned: Plan, database: Database, server: Server, outcome: Outcom
 
 
 def _refused(connection: psycopg.Connection[Any], fix: Fix) -> str | None:
-    """The error of PostgreSQL for the remedy in its plain form, tried and rolled back; None if there is none."""
+    """The error of PostgreSQL for the fix in its plain form, tried and rolled back; None if there is none."""
     try:
         with connection.transaction(force_rollback=True):
             _carry_out(connection, fix)
@@ -303,7 +303,7 @@ def _refused(connection: psycopg.Connection[Any], fix: Fix) -> str | None:
 
 
 def _carry_out(connection: psycopg.Connection[Any], fix: Fix) -> None:
-    for statement in sql(fix.remedy):
+    for statement in plain_sql(fix):
         # As bytes: in psycopg's types (Query) a str must be a literal, so that nobody puts values into SQL by mistake.
         connection.execute(statement.encode())
 

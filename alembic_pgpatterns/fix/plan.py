@@ -17,7 +17,7 @@ from alembic_pgpatterns.autogenerate.rewrite.swap_recipes import recipes
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import rewrites
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.patterns.types.timestamp_without_time_zone import naive_default
-from alembic_pgpatterns.remedies.fixable import why_not_fixable
+from alembic_pgpatterns.remedies.fixable import carried_out, why_not_fixable
 from alembic_pgpatterns.remedies.model import (
     ChangeType,
     CreateIndex,
@@ -93,7 +93,7 @@ def plan(findings: Sequence[Finding], schema: Schema, *, named: bool) -> Plan:
         if reason is not None or finding.remedy is None:
             left.append(Left(finding, reason or ""))
         else:
-            by_remedy.setdefault(finding.remedy, []).append(finding)
+            by_remedy.setdefault(carried_out(finding.remedy), []).append(finding)
     used: set[Hashable] = set()
     fixes = []
     for remedy, cured in by_remedy.items():
@@ -123,7 +123,8 @@ def unsafe(fix: Fix, facts: Facts) -> str | None:
         if not isinstance(op, ops.AlterColumnOp) or op.modify_type is None:
             continue
         place = (facts.key(op.schema, op.table_name), str(op.column_name))
-        again = {*facts.droppable_views(*place), *facts.dependents_of(op).objects}
+        dependents = facts.dependents_of(op)
+        again = {*facts.droppable_views(*place), *dependents.objects, *dependents.rebuilt}
         users = [user for user in facts.blocks_type_change(*place) if user not in again]
         if users:
             return f"PostgreSQL refuses to change the type while the column is used by: {', '.join(users)}"
@@ -171,7 +172,10 @@ def _not_swapped(operations: Sequence[ops.MigrateOperation], facts: Facts) -> tu
     changes, placed = with_swaps_placed(flatten(operations), facts)
     for change in changes:
         op = change.up
-        if isinstance(op, ops.AlterColumnOp) and _is_rewritten(op, facts) and not can_swap(op, placed):
+        if not isinstance(op, ops.AlterColumnOp) or not _is_rewritten(op, facts) or can_swap(op, placed):
+            continue
+        # The revision refuses a large table itself (`kept_objects`), so the lock is short.
+        if not placed.dependents_of(op).rebuilt:
             return op, placed
     return None
 

@@ -131,21 +131,26 @@ class Obstacles:
         self._parents = {parent for table in schema.tables for parent in table.inherits}
 
     def of(self, column: Column) -> str | None:
-        """A clause that names the obstacle, or None."""
+        """A clause that names what a person must see to, or None."""
         if column.type.domains:
             return f"its type is the domain {column.type.domains[0]}"
         table = self._schema.table(column.table)
         if table is None or table.kind not in ("table", "partitioned"):
             return f"{column.table} is not a table that can be changed"
+        if column.name in table.partition_keys:
+            return f"{column.table} is partitioned by it"
+        return self._inherited(table, column) or _bound_by_opclass(table, column)
+
+    def around(self, column: Column) -> str | None:
+        """A clause that names what a revision of ours drops before the change and creates again after, or None."""
         view = self._views.get((column.table, column.name))
         if view is not None:
             return f"the view {view} reads it"
+        table = self._schema.table(column.table)
+        if table is None:
+            return None
         user = next((user for name, user in table.pinned if name == column.name), None)
-        if user is not None:
-            return f"the {user} uses it: drop that first, and create it again afterwards"
-        if column.name in table.partition_keys:
-            return f"{column.table} is partitioned by it"
-        return _read_within(table, column) or self._inherited(table, column) or _bound_by_opclass(table, column)
+        return f"the {user} uses it" if user is not None else _read_within(table, column)
 
     def _inherited(self, table: Table, column: Column) -> str | None:
         if table.inherits and column.name in _inherited(self._schema, table):
@@ -196,6 +201,7 @@ def together(
     """
     changes: list[TypeChange] = []
     reasons: list[tuple[Column, str]] = []
+    around: list[tuple[Column, str]] = []
     rewritten = False
     for column in group.columns:
         new_type = change(column)
@@ -204,23 +210,51 @@ def together(
         elif new_type is not None:
             changes.append(new_type)
             rewritten = rewritten or rewrites(column)
-            obstacle = obstacles.of(column)
-            reasons += [] if obstacle is None else [(column, obstacle)]
+            for clause, clauses in ((obstacles.of(column), reasons), (obstacles.around(column), around)):
+                clauses += [] if clause is None else [(column, clause)]
     if reasons:
         return _by_hand(changes, *reasons[0])
     if not group.complete:
         return Advice("A foreign key connects it with a table that is left out of this check: change both together.")
-    return ChangeType(tuple(changes), rewrites=rewritten)
+    remedy = ChangeType(tuple(changes), rewrites=rewritten)
+    return by_pgfix(remedy, around)
+
+
+def by_pgfix(change: ChangeType, around: Sequence[tuple[Column, str]]) -> ChangeType | Advice:
+    """The change as it is or, if PostgreSQL refuses it because of what is around a column, as what pgfix does.
+
+    Args:
+        change: of columns.
+        around: columns with what `Obstacles.around` says of them.
+    """
+    if not around:
+        return change
+    column, clause = around[0]
+    first, also = _named(change.changes, column)
+    user = clause if column.identifier == first else f"{clause.removesuffix('it')}{column.identifier}"
+    new = change.changes[0].new
+    zone = " Stored values are taken for UTC: else write their zone." if "with time zone" in new else ""
+    return Advice(
+        f"alembic pgfix changes {first} to {new}{also}. PostgreSQL refuses the statement alone, since {user}: the "
+        f"revision drops that and creates it again.{zone}",
+        decided=True,
+        change=change,
+    )
 
 
 def _by_hand(changes: Sequence[TypeChange], column: Column, obstacle: str) -> Advice:
     """What to change, the referenced column first, and then why a person must do it."""
     if not changes:
         return Advice(f"{column.identifier} must be changed by a person: {obstacle}.", decided=True)
+    first, also = _named(changes, column)
+    link = ":" if column.identifier == first else f". In the way at {column.identifier}:"
+    return Advice(f"Change {first} to {changes[0].new}{also}, by hand{link} {obstacle}.", decided=True)
+
+
+def _named(changes: Sequence[TypeChange], column: Column) -> tuple[str, str]:
+    """The first column that changes, and the others in words, with the column that something is in the way at first."""
     first, *others = (f"{change.table}.{quote(change.column)}" for change in changes)
     others = [name for name in others if name != column.identifier]
     if column.identifier != first:
         others.insert(0, column.identifier)
-    also = f", together with {listed(others)}" if others else ""
-    link = ":" if column.identifier == first else f". In the way at {column.identifier}:"
-    return Advice(f"Change {first} to {changes[0].new}{also}, by hand{link} {obstacle}.", decided=True)
+    return first, f", together with {listed(others)}" if others else ""

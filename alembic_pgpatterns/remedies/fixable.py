@@ -25,6 +25,8 @@ def why_not_fixable(remedy: Remedy | None, *, guess: bool = False) -> str | None
     """
     if remedy is None:
         return "nothing is known that a revision could do"
+    if isinstance(remedy, Advice) and remedy.change is not None:
+        return why_not_fixable(remedy.change)
     if isinstance(remedy, Advice):
         return "manual work" if remedy.decided else "a person has to decide"
     if guess and isinstance(remedy, ReplaceIndex | DropIndex):
@@ -48,3 +50,8 @@ def is_conversion(change: TypeChange) -> bool:
     while node is not None and node.WhichOneof("node") == "type_cast":
         node = node.type_cast.arg
     return node is None or column_name(node) != change.column
+
+
+def carried_out(remedy: Remedy) -> Remedy:
+    """The remedy in the form that a revision carries out."""
+    return remedy.change if isinstance(remedy, Advice) and remedy.change is not None else remedy

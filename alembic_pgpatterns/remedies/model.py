@@ -174,7 +174,10 @@ class Advice(Remedy):
     """What a person must do, in words, because no statement can do it safely.
 
     ``decided``: it is clear what is to be done; only the work is left, because something stands in the way.
+    ``change``: what ``pgfix`` does about it. PostgreSQL would refuse the statement alone, because of objects that
+    ``pgfix`` drops before and creates again after.
     """
 
     text: str
     decided: bool = False
+    change: ChangeType | None = None

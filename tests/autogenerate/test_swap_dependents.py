@@ -94,8 +94,9 @@ MORE = {
         SELECT pubname, tablename, (SELECT array_agg(n ORDER BY n) FROM unnest(attnames) n), rowfilter
         FROM pg_publication_tables""",
     "column rights": """
-        SELECT attrelid::regclass::text, attname, attacl::text, attstattarget, attoptions FROM pg_attribute
-        WHERE attrelid IN ('book'::regclass, 'author'::regclass) AND attnum > 0 AND NOT attisdropped""",
+        SELECT relname, attname, attacl::text, attstattarget, attoptions FROM pg_attribute
+        JOIN pg_class c ON c.oid = attrelid
+        WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0 AND NOT attisdropped""",
     "marks": """
         SELECT indexrelid::regclass::text, indisclustered, indisreplident FROM pg_index
         WHERE indrelid::regclass::text !~ '^pg_'""",
@@ -172,3 +173,56 @@ def test_all_that_reads_a_column_comes_back(make_project, request, fixture: str)
     project.alembic("upgrade", "head")
     assert whole(database) == after
     assert content(database) == rows
+
+
+STORED = """
+item = Table("item", metadata, Column("id", Integer, primary_key=True), Column("name", String(40), nullable=False),
+    Column("code", String(9)), Column("size", Integer),
+    Column("words", postgresql.TSVECTOR,
+        Computed("to_tsvector('english', name || ' ' || code)", persisted=True)),
+    Column("doubled", BigInteger, Computed("size * 2", persisted=True), nullable=False), Column("note", Text))
+Index("item_words", item.c.words, postgresql_using="gin")
+Index("item_doubled", item.c.doubled.desc(), item.c.code)
+"""
+
+
+def scalar(database, query: str) -> object:
+    with database.connect() as connection:
+        return connection.execute(query).fetchone()[0]
+
+
+def test_stored_columns_are_computed_again_on_a_table_that_is_not_large(make_project, any_database) -> None:
+    """With their indexes, statistics and comments; a larger table is refused, with the ways out."""
+    database = any_database
+    project = make_project(database=database)
+    project.models(STORED)
+    project.revise("start")
+    project.alembic("upgrade", "head")
+    start = project.alembic("heads").split()[0]
+    database.execute("""
+        COMMENT ON INDEX item_words IS 'it''s';
+        COMMENT ON COLUMN item.words IS 'for the search';
+        CREATE STATISTICS item_both (ndistinct) ON doubled, note FROM item;
+        COMMENT ON STATISTICS item_both IS 'both';
+        INSERT INTO item (id, name, code, size) SELECT g, 'name ' || g, 'c' || g, g FROM generate_series(1, 300) g
+    """)
+    before, rows = whole(database), "SELECT json_agg(i ORDER BY id)::text FROM (SELECT id, words, doubled FROM item) i"
+    values = scalar(database, rows)
+    project.models(STORED.replace('"size", Integer', '"size", BigInteger').replace("String(40)", "Text").replace(
+        "String(9)", "Text"
+    ))  # fmt: skip
+    text = "".join(project.revise("types"))
+    assert "is refused" in text
+    database.execute("ALTER TABLE item ALTER note SET STORAGE EXTERNAL")
+    database.execute("UPDATE item SET note = repeat('x', 40000000) WHERE id = 1")
+    with pytest.raises(Exception, match="can only be computed for all rows while nobody reads or writes it"):
+        project.alembic("upgrade", "head")
+    database.execute("UPDATE item SET note = NULL; ALTER TABLE item ALTER note SET STORAGE EXTENDED")
+    database.execute("VACUUM FULL item")
+    assert whole(database) == before, text
+    project.alembic("upgrade", "head")
+    assert project.clean() and scalar(database, rows) == values
+    project.alembic("downgrade", start)
+    assert whole(database) == before and scalar(database, rows) == values
+    project.alembic("upgrade", "head")
+    assert project.clean() and scalar(database, rows) == values

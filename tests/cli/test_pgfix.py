@@ -103,12 +103,38 @@ def test_nothing_to_do(books: Project) -> None:
 
 @pytest.mark.long
 def test_what_postgresql_refuses_is_left_with_the_reason(books: Project) -> None:
-    books.sql("b2", "CREATE VIEW titles AS SELECT title FROM book", down="a1")
+    function = "CREATE FUNCTION whole(t titles) RETURNS text LANGUAGE sql AS 'SELECT t.title'"
+    books.sql("b2", f"CREATE VIEW titles AS SELECT title FROM book; {function}", down="a1")
     run = books.alembic("pgfix", "--select", "varchar-length,unindexed-foreign-key")
     assert run.returncode == 1, run.stderr
     assert "1 finding fixed" in run.stdout
     assert "titles" in run.stdout
     assert len(files(books)) == 3
+
+
+READ = """
+CREATE TABLE item (id serial PRIMARY KEY, code varchar(255), name varchar(255), made timestamp DEFAULT now() NOT NULL,
+  words tsvector GENERATED ALWAYS AS (to_tsvector('english'::regconfig, name::text)) STORED);
+CREATE INDEX item_words ON item USING gin (words);
+CREATE VIEW codes AS SELECT id, code, made FROM item;
+CREATE MATERIALIZED VIEW days AS SELECT made::date AS day, count(*) AS items FROM codes GROUP BY made::date;
+CREATE POLICY mine ON item USING (id > 0);
+CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER noted BEFORE UPDATE OF code ON item FOR EACH ROW EXECUTE FUNCTION noted();
+"""
+
+
+def test_what_reads_a_column_makes_way_for_its_new_type(tmp_path: Path) -> None:
+    """A view, a materialised view, a policy, a trigger, a stored generated column: nothing is left to do by hand."""
+    project = make(tmp_path)
+    project.sql("a1", READ)
+    patterns = "integer-primary-key,varchar-length,timestamp-without-time-zone"
+    advised = found(project, "--select", patterns)
+    texts = [finding["remedy"]["advice"] for finding in advised.values()]
+    assert texts and all(text.startswith("alembic pgfix changes public.item.") for text in texts)
+    run = project.alembic("pgfix", "--select", patterns)
+    assert run.returncode == 0 and "4 findings fixed" in run.stdout, run.stdout + run.stderr
+    assert found(project, "--select", patterns) == {}
 
 
 SEASONED_MODELS = """

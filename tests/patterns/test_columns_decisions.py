@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from alembic_pgpatterns.patterns._columns import Group, Linked, Obstacles, checked_columns, together
+from alembic_pgpatterns.remedies.fixable import carried_out, why_not_fixable
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, TypeChange
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, DataType, Key, Name, Schema, Table, View
 from alembic_pgpatterns.schema.parts import Generated, Policy
@@ -88,9 +89,7 @@ def test_what_binds_a_column_to_the_values_of_another() -> None:
         ({}, DOMAIN, "its type is the domain public.amount"),
         ({"kind": "view"}, "int4", "public.item is not a table that can be changed"),
         ({"kind": "partitioned"}, "int4", None),
-        ({"pinned": (("id", "trigger watch"),)}, "int4",
-         "the trigger watch uses it: drop that first, and create it again afterwards"),
-        ({"pinned": (("other", "trigger watch"),)}, "int4", None),
+        ({"pinned": (("id", "trigger watch"),)}, "int4", None),
         ({"kind": "partitioned", "partition_keys": ("id",)}, "int4", "public.item is partitioned by it"),
         ({"inherits": (PARENT,)}, "int4", "public.item inherits it"),
     ],
@@ -105,8 +104,26 @@ def test_obstacles_of_neighbours() -> None:
     item = table(column("id"), column("other"))
     view = View(Name("public", "seen"), "SELECT id FROM item", "owner", False, False, reads=((ITEM, "id"),))
     obstacles = Obstacles(schema(item, views=(view,)))
-    assert [obstacles.of(part) for part in item.columns] == ["the view public.seen reads it", None]
-    assert Obstacles(schema()).of(item.columns[0]) == "public.item is not a table that can be changed"
+    assert [obstacles.around(part) for part in item.columns] == ["the view public.seen reads it", None]
+    assert [obstacles.of(part) for part in item.columns] == [None, None]
+    nothing = Obstacles(schema())
+    assert nothing.of(item.columns[0]) == "public.item is not a table that can be changed"
+    assert nothing.around(item.columns[0]) is None
+
+
+def test_what_a_trigger_names_is_dropped_and_created_again() -> None:
+    item = table(column("id", "int4"), column("other"), pinned=(("id", "trigger watch"),))
+    obstacles = Obstacles(schema(item))
+    assert [obstacles.around(part) for part in item.columns] == ["the trigger watch uses it", None]
+    change = TypeChange(ITEM, "id", "integer", "bigint")
+    remedy = together(Group(item.columns[:1], True), obstacles, lambda _: change, lambda _: True)
+    assert remedy == Advice(
+        "alembic pgfix changes public.item.id to bigint. PostgreSQL refuses the statement alone, since the trigger "
+        "watch uses it: the revision drops that and creates it again.",
+        decided=True,
+        change=ChangeType((change,), rewrites=True),
+    )
+    assert why_not_fixable(remedy) is None and carried_out(remedy) == ChangeType((change,), rewrites=True)
 
 
 def test_a_generated_column_and_a_policy_read_it() -> None:
@@ -118,7 +135,7 @@ def test_a_generated_column_and_a_policy_read_it() -> None:
         *(column(name) for name in ("price", "owner", "team", "other")), unknown, total, policies=(policy, check)
     )
     obstacles = Obstacles(schema(item))
-    assert [obstacles.of(part) for part in item.columns[:4]] == [
+    assert [obstacles.around(part) for part in item.columns[:4]] == [
         "the generated column total reads it",
         "the policy mine reads it",
         "the policy theirs reads it",

@@ -120,7 +120,8 @@ def test_what_stands_in_the_way_is_described() -> None:
     remedies = {item.object.rpartition(".")[2]: item.remedy for item in find("varchar-length", strings())}
     texts = [remedy.text for remedy in (remedies["source"], remedies["few"]) if isinstance(remedy, Advice)]
     assert texts == [
-        "Change public.account.source to text, by hand: the generated column made reads it.",
+        "alembic pgfix changes public.account.source to text. PostgreSQL refuses the statement alone, since the "
+        "generated column made reads it: the revision drops that and creates it again.",
         "public.account.few must be changed by a person: no CHECK can keep the limit of an array's elements.",
     ]
 

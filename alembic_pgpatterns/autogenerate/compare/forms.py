@@ -9,6 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from alembic_pgpatterns.autogenerate.rewrite.dependents_sql import computed_again
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnForm:
@@ -37,7 +39,7 @@ class ColumnForm:
     sources: tuple[str, ...] = ()
     """The columns that the expression of a generated column uses."""
     apart: bool = False
-    """Whether it is virtual and nothing uses it: then it can go and come back at any time, and no row is read."""
+    """Whether it is generated and can go and come back in one transaction with all that uses it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ _RELATION = """
 """
 # A column owns the sequence of a serial automatically (deptype a), and that of an identity internally (i; docs,
 # "pg_depend").
-_COLUMNS = """
+_COLUMNS = f"""
     SELECT a.attrelid AS relation, a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
            CASE WHEN a.attcollation <> t.typcollation THEN a.attcollation::regcollation::text END AS collation,
            NOT a.attnotnull AS nullable, pg_get_expr(d.adbin, d.adrelid) AS "default",
@@ -160,7 +162,8 @@ _COLUMNS = """
                SELECT FROM pg_depend p LEFT JOIN pg_constraint n ON p.classid = 'pg_constraint'::regclass
                    AND n.oid = p.objid AND n.contype = 'n'
                WHERE p.refclassid = 'pg_class'::regclass AND p.refobjid = a.attrelid AND p.refobjsubid = a.attnum
-                 AND n.oid IS NULL AND NOT (p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid)) AS apart,
+                 AND n.oid IS NULL AND NOT (p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid))
+           OR {computed_again("a", "d")} AS apart,
            to_jsonb(s) - 'seqrelid' - 'seqtypid' AS sequence,
            s.seqrelid::regclass::text AS owned_sequence,
            EXISTS (SELECT FROM pg_class q WHERE q.oid = s.seqrelid AND q.relpersistence = 'u') AS unlogged_sequence
@@ -172,7 +175,7 @@ _COLUMNS = """
     LEFT JOIN pg_sequence s ON s.seqrelid = o.objid
     WHERE a.attrelid = ANY (CAST(:oids AS oid[])) AND a.attnum > 0 AND NOT a.attisdropped
     ORDER BY a.attrelid, a.attnum
-"""
+"""  # noqa: S608
 # As JSON: confdelsetcols exists since PostgreSQL 15, and a query that names it would fail before that.
 _CONSTRAINTS = """
     SELECT k.conrelid AS relation, k.conname AS name, k.contype::text AS kind,

@@ -137,6 +137,8 @@ class Dependents:
     statistics: tuple[StatisticsOn, ...] = ()
     objects: tuple[str, ...] = ()
     """Policies, triggers, rules, publications, virtual columns and rights: gone in the swap, and back after it."""
+    rebuilt: tuple[str, ...] = ()
+    """Stored generated columns that read it: they can only be dropped and computed again, for all rows at once."""
     columns: frozenset[str] = frozenset()
     """All columns of the table."""
     obstacles: tuple[str, ...] = ()
@@ -199,6 +201,7 @@ def read_dependents(connection: Connection, table: tuple[str, str], column: str)
         triggers=tuple(TriggerOn(**row) for row in rows(queries.TRIGGERS)),
         statistics=tuple(StatisticsOn(**row) for row in rows(queries.STATISTICS)),
         objects=tuple(first(queries.OBJECTS)),
+        rebuilt=tuple(first(queries.REBUILT)),
         columns=frozenset(first(queries.COLUMNS)),
         obstacles=(
             *first(queries.OBSTACLES),

@@ -125,6 +125,41 @@ _VIRTUAL = """virtual (oid) AS (
                 AND n.oid = u.objid AND n.contype = 'n'
             WHERE u.refclassid = 'pg_class'::regclass AND u.refobjid = g.attrelid AND u.refobjsubid = g.attnum
               AND n.oid IS NULL AND NOT (u.classid = 'pg_attrdef'::regclass AND u.objid = f.oid)))"""
+
+
+def computed_again(column: str, expression: str) -> str:
+    """Return the condition that `kept_objects` can give back all of a stored generated column.
+
+    Args:
+        column: alias of its pg_attribute.
+        expression: alias of its pg_attrdef.
+    """
+    return f"""({column}.attgenerated = 's' AND {column}.attinhcount = 0
+        AND EXISTS (SELECT FROM pg_class c WHERE c.oid = {column}.attrelid AND c.relkind = 'r' AND NOT c.relispartition)
+        AND NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = {column}.attrelid)
+        AND {column}.attacl IS NULL AND {column}.attoptions IS NULL AND coalesce({column}.attstattarget, -1) < 0
+        AND {column}.attstorage = (SELECT y.typstorage FROM pg_type y WHERE y.oid = {column}.atttypid)
+        AND coalesce(to_jsonb({column}) ->> 'attcompression', '') = ''
+        AND NOT EXISTS (
+            SELECT FROM pg_depend u LEFT JOIN pg_index x ON u.classid = 'pg_class'::regclass AND x.indexrelid = u.objid
+            LEFT JOIN pg_class i ON i.oid = x.indexrelid
+            LEFT JOIN pg_constraint n ON u.classid = 'pg_constraint'::regclass AND n.oid = u.objid AND n.contype = 'n'
+            WHERE u.refclassid = 'pg_class'::regclass AND u.refobjid = {column}.attrelid
+              AND u.refobjsubid = {column}.attnum AND n.oid IS NULL AND u.classid <> 'pg_statistic_ext'::regclass
+              AND NOT (u.classid = 'pg_attrdef'::regclass AND u.objid = {expression}.oid)
+              AND NOT coalesce(x.indisvalid AND NOT x.indisclustered AND NOT x.indisreplident AND i.reltablespace = 0
+                  AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.indexrelid), false)))"""  # noqa: S608
+
+
+# Stored generated columns that use the column: they can be dropped and computed again, for all rows at once.
+REBUILT = f"""
+    SELECT pg_describe_object('pg_attrdef'::regclass, f.oid, 0) FROM pg_depend d
+    JOIN pg_attrdef f ON d.classid = 'pg_attrdef'::regclass AND f.oid = d.objid AND f.adnum <> :number
+    JOIN pg_attribute g ON g.attrelid = f.adrelid AND g.attnum = f.adnum
+    WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = :relation AND d.refobjsubid = :number
+      AND {computed_again("g", "f")}
+    ORDER BY 1
+"""  # noqa: S608
 # What is dropped before the swap and created again after it (`kept_objects`), and what the column has itself.
 OBJECTS = f"""
     WITH {_VIRTUAL}

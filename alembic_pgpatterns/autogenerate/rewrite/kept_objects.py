@@ -1,9 +1,11 @@
-"""What reads a column and can be created again: policies, triggers, rules, publications, virtual columns.
+"""What reads a column and can be created again: policies, triggers, rules, publications, generated columns.
 
 Rights and options of the column come back too.
 
 PostgreSQL refuses to drop a column, or to change its type, while these use it. They are read from the catalog when the
-revision runs, dropped before the change and created again after it, in the same transaction. No row is read.
+revision runs, dropped before the change and created again after it, in the same transaction. No row is read, but for a
+stored generated column: PostgreSQL has no way to add one without computing it for all rows under the lock (docs, ALTER
+TABLE). So that the lock stays short, a table that is larger than `LARGEST` is refused.
 """
 
 from __future__ import annotations
@@ -14,18 +16,31 @@ from string import Template
 from alembic_pgpatterns.autogenerate.rewrite.view_sql import Column, are_among
 from alembic_pgpatterns.schema.names import do_block
 
+LARGEST = "32 MB"
+"""Of a table, with its TOAST table and without its indexes: PostgreSQL writes so much again in about a second."""
+REWRITE_SETTING = "pgpatterns.rewrite"
+
 # pg_publication_rel has the columns prattrs and prqual since PostgreSQL 15; through to_jsonb() a server without them
 # reads the query too. A trigger of a partition comes with that of the parent table (tgparentid).
 _SAVED = Template("""
 DECLARE
   pgpatterns_object record;
-BEGIN
+BEGIN$limit
   CREATE TEMP TABLE pgpatterns_objects ON COMMIT DROP AS
   WITH changed AS (
     SELECT a.*, a.attrelid::regclass AS relation FROM pg_attribute a WHERE NOT a.attisdropped AND ($columns)
   ), user_of AS (
     SELECT DISTINCT d.classid, d.objid FROM changed a JOIN pg_depend d
       ON d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
+  ), generated AS (
+    SELECT DISTINCT g.attrelid, g.attnum, g.attname, g.atttypid, g.atttypmod, g.attcollation, g.attgenerated,
+                    g.attnotnull
+    FROM user_of u JOIN pg_attrdef f ON u.classid = 'pg_attrdef'::regclass AND f.oid = u.objid
+    JOIN pg_attribute g ON g.attrelid = f.adrelid AND g.attnum = f.adnum AND g.attgenerated <> ''
+  ), of_generated AS (
+    SELECT DISTINCT d.classid, d.objid AS oid FROM generated g JOIN pg_depend d
+      ON d.refclassid = 'pg_class'::regclass AND d.refobjid = g.attrelid AND d.refobjsubid = g.attnum
+    WHERE d.classid IN ('pg_class'::regclass, 'pg_statistic_ext'::regclass)
   ), object (oid, kind, name, relation, catalog, definition, enabled) AS (
     SELECT p.oid, 'POLICY', quote_ident(p.polname), p.polrelid::regclass, 'pg_policy',
            format('CREATE POLICY %I ON %s AS %s FOR %s TO %s', p.polname, p.polrelid::regclass,
@@ -50,17 +65,25 @@ BEGIN
   SELECT 1 AS number, format('DROP %s %s ON %s', kind, name, relation) AS before, definition AS after FROM object
   UNION ALL
   SELECT 1, format('ALTER TABLE %s DROP COLUMN %I', g.attrelid::regclass, g.attname),
-         format('ALTER TABLE %s ADD COLUMN %I %s%s GENERATED ALWAYS AS (%s) VIRTUAL%s', g.attrelid::regclass, g.attname,
+         format('ALTER TABLE %s ADD COLUMN %I %s%s GENERATED ALWAYS AS (%s) %s%s', g.attrelid::regclass, g.attname,
                 format_type(g.atttypid, g.atttypmod),
                 CASE WHEN g.attcollation <> y.typcollation THEN ' COLLATE ' || g.attcollation::regcollation ELSE '' END,
-                pg_get_expr(f.adbin, f.adrelid), CASE WHEN g.attnotnull THEN ' NOT NULL' ELSE '' END)
-  FROM user_of u JOIN pg_attrdef f ON u.classid = 'pg_attrdef'::regclass AND f.oid = u.objid
-  JOIN pg_attribute g ON g.attrelid = f.adrelid AND g.attnum = f.adnum AND g.attgenerated = 'v'
+                pg_get_expr(f.adbin, f.adrelid), CASE g.attgenerated WHEN 's' THEN 'STORED' ELSE 'VIRTUAL' END,
+                CASE WHEN g.attnotnull THEN ' NOT NULL' ELSE '' END)
+  FROM generated g JOIN pg_attrdef f ON f.adrelid = g.attrelid AND f.adnum = g.attnum
   JOIN pg_type y ON y.oid = g.atttypid
   UNION ALL
+  SELECT 2, NULL, pg_get_indexdef(i.oid) FROM of_generated i WHERE classid = 'pg_class'::regclass
+  UNION ALL
+  SELECT 2, NULL, pg_get_statisticsobjdef(i.oid) FROM of_generated i WHERE classid = 'pg_statistic_ext'::regclass
+  UNION ALL
+  SELECT 3, NULL, format('COMMENT ON %s %s IS %L', CASE classid WHEN 'pg_class'::regclass THEN 'INDEX' ELSE
+                         'STATISTICS' END, (pg_identify_object(classid, i.oid, 0)).identity,
+                         obj_description(i.oid, classid::regclass::text::name))
+  FROM of_generated i WHERE obj_description(i.oid, classid::regclass::text::name) IS NOT NULL
+  UNION ALL
   SELECT 3, NULL, format('COMMENT ON COLUMN %s.%I IS %L', g.attrelid::regclass, g.attname, d.description)
-  FROM user_of u JOIN pg_attrdef f ON u.classid = 'pg_attrdef'::regclass AND f.oid = u.objid
-  JOIN pg_attribute g ON g.attrelid = f.adrelid AND g.attnum = f.adnum AND g.attgenerated = 'v'
+  FROM generated g
   JOIN pg_description d ON d.classoid = 'pg_class'::regclass AND d.objoid = g.attrelid AND d.objsubid = g.attnum
   UNION ALL
   SELECT 2, NULL, format('ALTER TABLE %s %s %s %s', relation, CASE enabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN
@@ -96,6 +119,21 @@ BEGIN
     EXECUTE pgpatterns_object.before;
   END LOOP;
 END """)
+_LIMIT = Template("""
+  FOR pgpatterns_object IN
+    SELECT DISTINCT g.attname AS name, g.attrelid::regclass AS relation, pg_table_size(g.attrelid) AS size
+    FROM pg_attribute a JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass
+      AND d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
+    JOIN pg_attrdef f ON f.oid = d.objid
+    JOIN pg_attribute g ON g.attrelid = f.adrelid AND g.attnum = f.adnum AND g.attgenerated = 's'
+    WHERE NOT a.attisdropped AND ($columns) AND pg_table_size(g.attrelid) > pg_size_bytes('$largest')
+      AND current_setting('$setting', true) IS DISTINCT FROM 'on'
+  LOOP
+    RAISE EXCEPTION '% has %: the generated column % can only be computed for all rows while nobody reads or writes it',
+      pgpatterns_object.relation, pg_size_pretty(pgpatterns_object.size), pgpatterns_object.name
+      USING HINT = 'Up to $largest this is done. In a quiet hour: PGOPTIONS="-c $setting=on" alembic upgrade head. '
+        'Without a long lock: let a trigger compute the column from now on, and ALTER COLUMN ... DROP EXPRESSION.';
+  END LOOP;""")
 _RESTORED = """
 DECLARE
   pgpatterns_object record;
@@ -107,13 +145,15 @@ BEGIN
 END """
 
 
-def around_objects(columns: Iterable[Column]) -> tuple[str, str]:
+def around_objects(columns: Iterable[Column], rebuilt: bool = False) -> tuple[str, str]:
     """Return the statements before and after the change of some columns.
 
     Locks: ACCESS EXCLUSIVE on the tables of policies, triggers and rules until the transaction ends.
 
     Args:
         columns: of tables.
+        rebuilt: a stored generated column reads one of them. Its table is read and written as a whole.
     """
     condition = are_among(columns, "a.attrelid", "a.attname")
-    return do_block(_SAVED.substitute(columns=condition)), do_block(_RESTORED)
+    limit = _LIMIT.substitute(columns=condition, largest=LARGEST, setting=REWRITE_SETTING) if rebuilt else ""
+    return do_block(_SAVED.substitute(columns=condition, limit=limit)), do_block(_RESTORED)

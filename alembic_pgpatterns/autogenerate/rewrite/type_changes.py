@@ -17,7 +17,7 @@ from alembic_pgpatterns.autogenerate.rewrite.column_swap import (
     under_the_lock,
 )
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
-from alembic_pgpatterns.autogenerate.rewrite.kept_objects import around_objects
+from alembic_pgpatterns.autogenerate.rewrite.kept_objects import LARGEST, around_objects
 from alembic_pgpatterns.autogenerate.rewrite.plain_steps import plain
 from alembic_pgpatterns.autogenerate.rewrite.rendering import WIDTH, Note, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
@@ -38,9 +38,11 @@ def plan_new_type(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
 
 
 def _refusing(op: ops.AlterColumnOp, facts: Facts) -> tuple[str, ...]:
-    """Policies, triggers, rules and publications that make PostgreSQL refuse a new type, and can be created again."""
+    """What makes PostgreSQL refuse a new type, and can be created again: policies, triggers, rules, publications,
+    generated columns."""
     users = facts.blocks_type_change(facts.key(op.schema, op.table_name), str(op.column_name))
-    return tuple(item for item in facts.dependents_of(op).objects if item in users)
+    dependents = facts.dependents_of(op)
+    return tuple(item for item in (*dependents.objects, *dependents.rebuilt) if item in users)
 
 
 def _new_type(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
@@ -60,18 +62,24 @@ def _new_type(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
 
 def plan_retype_under_views(op: RetypeUnderViewsOp, facts: Facts) -> tuple[Step, ...]:
     """New types, with what reads the columns dropped before and created again after."""
-    objects = [item for alter in op.alters for item in _refusing(alter, facts)]
+    objects = list(dict.fromkeys(item for alter in op.alters for item in _refusing(alter, facts)))
+    rebuilt = list(dict.fromkeys(item for alter in op.alters for item in facts.dependents_of(alter).rebuilt))
     reason = (
         f"PostgreSQL refuses another type because of {', '.join((*op.views, *objects))}: dropped before and created "
         "again after, with owner, grants, comments, indexes and triggers, all as in the database that runs this"
     )
-    note = Note(RebuiltDependents.name, f"{op.table_name}.{op.columns[0][2]}", reason)
+    if rebuilt:
+        reason += (
+            f". {', '.join(rebuilt)}: stored, so PostgreSQL computes it for all rows under the lock. A table of more "
+            f"than {LARGEST} is refused"
+        )
+    note = Note(RebuiltDependents.name, f"{op.table_name}.{op.columns[0][2]}", reason, warns=bool(rebuilt))
     planned = [(alter, _new_type(alter, facts)) for alter in op.alters]
     # In one transaction, so that nobody misses the views: a change in stages is made as one statement here.
     steps = [several[0] if len(several) == 1 else plain(alter, strong=True) for alter, several in planned]
     operations = [each for step in steps for each in step.up.operations]
     if objects:
-        operations = _between(around_objects(op.columns), operations)
+        operations = _between(around_objects(op.columns, bool(rebuilt)), operations)
     if op.views:
         operations = _between(around(op.columns), operations)
     notes = (note, *(each for step in steps for each in step.up.notes))
@@ -106,7 +114,7 @@ def _refused(op: ops.AlterColumnOp, facts: Facts) -> tuple[Note, ...]:
     """Return a note if the database has objects on the column that make PostgreSQL refuse another type."""
     table = facts.key(op.schema, op.table_name)
     views = facts.droppable_views(table, op.column_name)
-    again = {*views, *facts.dependents_of(op).objects}
+    again = {*views, *_refusing(op, facts)}
     users = [user for user in facts.blocks_type_change(table, op.column_name) if user not in again]
     if not users:
         return ()

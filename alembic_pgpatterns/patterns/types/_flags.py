@@ -84,7 +84,7 @@ def default_constant(column: Column) -> str | None:
 
 def to_boolean(table: Table, column: Column, two: TwoValued | None, obstacles: Obstacles, text: bool) -> Remedy:
     """Statements where a valid CHECK proves that nothing is lost, else a description."""
-    reason = _why_by_hand(table, column, two) or obstacles.of(column)
+    reason = _why_by_hand(table, column, two) or obstacles.of(column) or obstacles.around(column)
     if two is None or reason is not None:
         return Advice(f"Write the change to boolean in a revision yourself (USING …), because {reason}.")
     name, check, old = quote(column.name), quote(two.check.name or ""), column.type.display

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
-from alembic_pgpatterns.patterns._columns import Linked, Obstacles, checked_columns
+from alembic_pgpatterns.patterns._columns import Linked, Obstacles, by_pgfix, checked_columns
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, Remedy, TypeChange
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Schema, Table
 from alembic_pgpatterns.schema.names import quote
@@ -30,8 +30,9 @@ class TimestampWithoutTimeZone(SchemaPattern):
     The fix rewrites the table. Where the values are UTC, `SET LOCAL timezone = 'UTC'` in the same transaction and the
     change without USING rewrite only the indexes on the column (PostgreSQL 12 and later).
 
-    Arrays and domains are checked too. Only described: a column under a view, a generated column or an expression
-    index, or one whose default makes a local time (`now() AT TIME ZONE 'utc'`).
+    Arrays and domains are checked too. Only described: a column under an expression index, or one whose default makes a
+    local time (`now() AT TIME ZONE 'utc'`). Under a view or a generated column PostgreSQL refuses the statement alone:
+    `pgfix` writes the revision that drops and creates these again.
     """
 
     severity = Severity.WARNING
@@ -63,7 +64,11 @@ class TimestampWithoutTimeZone(SchemaPattern):
                 yield self.finding(
                     at=column,
                     message=f"{column.identifier} does not say which time zone it is in{more}",
-                    remedy=_remedy(column, _obstacle(table, column, has_foreign_key) or obstacles.of(column)),
+                    remedy=_remedy(
+                        column,
+                        _obstacle(table, column, has_foreign_key) or obstacles.of(column),
+                        obstacles.around(column),
+                    ),
                     # How a project stores moments is one decision; where Python fills them in, code changes as well.
                     cause=column.type.decorator or ("naive default" if naive else "no zone"),
                 )
@@ -103,7 +108,7 @@ def _is_function(value: str) -> bool:
     return len(parts) > 1 and all(part.isidentifier() for part in parts) and parts[0] != "datetime"
 
 
-def _remedy(column: Column, obstacle: str | None) -> Remedy:
+def _remedy(column: Column, obstacle: str | None, around: str | None) -> Remedy:
     if column.type.decorator:
         return _decorated(column)
     precision = "" if column.type.precision is None else f"({column.type.precision})"
@@ -114,7 +119,7 @@ def _remedy(column: Column, obstacle: str | None) -> Remedy:
         )
     using = f"{quote(column.name)} AT TIME ZONE 'UTC'"
     change = TypeChange(column.table, column.name, column.type.display, new, using=using)
-    return ChangeType((change,), rewrites=True)
+    return by_pgfix(ChangeType((change,), rewrites=True), [(column, around)] if around else [])
 
 
 def _decorated(column: Column) -> Advice:

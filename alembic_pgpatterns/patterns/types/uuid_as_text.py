@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns._columns import Linked, Obstacles, checked_columns, special_opclass
+from alembic_pgpatterns.patterns._columns import Linked, Obstacles, by_pgfix, checked_columns, special_opclass
 from alembic_pgpatterns.patterns._words import names_any
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, Remedy, TypeChange
 from alembic_pgpatterns.schema.model import Column, Schema, Table
@@ -65,7 +65,12 @@ class UuidAsText(SchemaPattern):
                 finding = self.finding(
                     at=column,
                     message=f"{column.identifier} holds UUIDs as {column.type.display}",
-                    remedy=_remedy(column, has_foreign_key, obstacles.of(column) or special_opclass(table, column)),
+                    remedy=_remedy(
+                        column,
+                        has_foreign_key,
+                        obstacles.of(column) or special_opclass(table, column),
+                        obstacles.around(column),
+                    ),
                     # Columns that foreign keys connect can only change together. Who makes one key of text makes all
                     # of them so, and how a project keeps its other UUIDs is one habit, too.
                     cause="keys" if has_foreign_key else "columns",
@@ -106,7 +111,7 @@ def _in_key(table: Table, name: str) -> bool:
     return primary or unique or any(name in key.columns for key in table.foreign_keys)
 
 
-def _remedy(column: Column, has_foreign_key: bool, obstacle: str | None) -> Remedy:
+def _remedy(column: Column, has_foreign_key: bool, obstacle: str | None, around: str | None) -> Remedy:
     name = quote(column.name)
     if has_foreign_key:
         obstacle = "foreign keys connect it to other columns: drop them, change all of these columns, add them again"
@@ -117,4 +122,4 @@ def _remedy(column: Column, has_foreign_key: bool, obstacle: str | None) -> Reme
     if obstacle is not None:
         return Advice(f"Write the change to uuid in a revision yourself (USING {name}::uuid), because {obstacle}.")
     change = TypeChange(column.table, column.name, column.type.display, "uuid", using=f"{name}::uuid")
-    return ChangeType((change,), rewrites=True)
+    return by_pgfix(ChangeType((change,), rewrites=True), [(column, around)] if around else [])
