@@ -20,6 +20,7 @@ from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
 from alembic_pgpatterns.remedies.type_operations import AlterTypeOp, CastTypeOp
 from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.binds import escape_binds
+from alembic_pgpatterns.schema.sql.lengths import longest
 from alembic_pgpatterns.schema.sql.sqltext import sequence_of
 
 
@@ -102,7 +103,8 @@ def _using(state: TableState, old: ColumnForm, new: ColumnForm, back_from: Colum
     if back_from is not None and back_from.type.endswith("[]") and old.type.startswith(_TEXTS):
         # The way there wrote the text of the array, so this is no text that becomes the only element of one.
         candidates = iter((f"{quote(old.name)}::{new.type}",))
-    for using in (*_spatial(quote(old.name), old.type, new.type), None, *candidates):
+    needed = (*_spatial(quote(old.name), old.type, new.type), *_undashed(state, old, new, back_from is not None))
+    for using in (*needed, None, *candidates):
         # Tried, and not looked up in pg_cast: extensions add casts, and a cast by text or of an array is in no list.
         words = f" USING {using}" if using is not None else ""
         statements = [
@@ -112,6 +114,23 @@ def _using(state: TableState, old: ColumnForm, new: ColumnForm, back_from: Colum
         if accepted(state.same.connection, statements, state.printed.types):
             return using
     return None
+
+
+_UUID_LENGTH = len("00000000-0000-0000-0000-000000000000")
+_TYPE_LENGTH = re.compile(r"character(?: varying)?\((\d+)\)")
+
+
+def _undashed(state: TableState, old: ColumnForm, new: ColumnForm, back: bool) -> Iterator[str]:
+    """The cast of a uuid to a text that is too short for its dashes: SQLAlchemy's ``Uuid(native_uuid=False)``."""
+    if old.type != "uuid" or not new.type.startswith(_TEXTS):
+        return
+    forms = state.actual if back else state.printed.forms
+    checks = [check.definition.removeprefix("CHECK ") for check in forms.constraints.values() if check.kind == "c"]
+    limits = [longest(check.removesuffix(" NOT VALID").removesuffix(" NO INHERIT"), new.name) for check in checks]
+    declared = _TYPE_LENGTH.fullmatch(new.type)
+    limits.append(int(declared[1]) if declared else None)
+    if any(limit is not None and limit < _UUID_LENGTH for limit in limits):
+        yield f"replace({quote(old.name)}::text, '-', '')::{new.type}"
 
 
 def _candidates(old: ColumnForm, new: ColumnForm) -> Iterator[str]:

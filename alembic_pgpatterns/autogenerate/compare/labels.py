@@ -14,6 +14,7 @@ from alembic_pgpatterns.autogenerate.rewrite.database_facts import droppable_vie
 from alembic_pgpatterns.autogenerate.rewrite.lock_block import attempts
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, EnumLabelOp, EnumPlace, NewEnumOp, Note
 from alembic_pgpatterns.autogenerate.rewrite.view_blocks import restored, saved
+from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
 from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
 from alembic_pgpatterns.schema.names import do_block, quote
 
@@ -61,13 +62,15 @@ def compare_labels(
         return []
     assert context.connection is not None
     name = ".".join(quote(part) for part in (declared.schema, declared.name) if part)
+    if any(user.partitions for user in actual.users):
+        return _in_partition_key(name, declared, actual)
     views = _views(context.connection, actual)
     dependents = [item for item in read_dependents(context.connection, actual) if item.name not in views]
     actual = replace(actual, under_views=bool(views))
     if only_adds(declared, actual):
         return [
             *_held(name, dependents, "The downgrade"),
-            *_added(name, actual, new, replaced(name, actual, old, dependents)),
+            *_with_way_back(_added(name, new, old), name, declared, actual, dependents),
         ]
     rest = [item for item in dependents if item.key not in changed.dropped]
     before = changed.with_new_defaults(actual)
@@ -113,9 +116,9 @@ def _held(name: str, dependents: Sequence[Dependent], label: str) -> list[ops.Mi
     return [CommentOp(lines)]
 
 
-def _added(name: str, actual: NamedType, new: Sequence[str], back: str) -> list[ops.MigrateOperation]:
-    existing = list(actual.labels)
-    result: list[ops.MigrateOperation] = []
+def _added(name: str, new: Sequence[str], old: Sequence[str]) -> list[EnumLabelOp]:
+    existing = list(old)
+    result: list[EnumLabelOp] = []
     for position, label in enumerate(new):
         if label in existing:
             continue
@@ -124,11 +127,29 @@ def _added(name: str, actual: NamedType, new: Sequence[str], back: str) -> list[
         place = "" if position and new[position - 1] == existing[-1] else place
         existing.insert(position, label)
         result.append(EnumLabelOp(f"ALTER TYPE {name} ADD VALUE IF NOT EXISTS {_literal(label)}{place}"))
-    last = result[-1]
-    assert isinstance(last, EnumLabelOp)
-    last.back = _new_enum(back, last.statement, actual, (True, False))
-    last.back.note = _lost(name, actual, new, actual.labels)
     return result
+
+
+def _with_way_back(
+    added: list[EnumLabelOp], name: str, declared: Any, actual: NamedType, dependents: Sequence[Dependent]
+) -> list[EnumLabelOp]:
+    """Let the last of the ops take all of the new labels away again."""
+    back = replaced(name, actual, actual.labels, dependents)
+    added[-1].back = _new_enum(back, added[-1].statement, actual, (True, False))
+    added[-1].back.note = _lost(name, actual, tuple(declared.enums), actual.labels)
+    return added
+
+
+def _in_partition_key(name: str, declared: Any, actual: NamedType) -> list[ops.MigrateOperation]:
+    """What can be done for an enum in a partition key: PostgreSQL adds labels to it, and takes none away."""
+    columns = ", ".join(f"{user.table}.{user.column}" for user in actual.users if user.partitions)
+    reason = f"PostgreSQL cannot change the type of {columns}, which is part of a partition key"
+    if only_adds(declared, actual):
+        comment = CommentOp((f"# pgpatterns: The downgrade leaves new labels of {name}: {reason}.",))
+        return [comment, *_added(name, tuple(declared.enums), actual.labels)]
+    kept = f"{reason}: {name} keeps its labels ({listed(actual.labels)}), and the models say ({listed(declared.enums)})"
+    advice = "Declare the labels that the database has, or move the rows to a new table"
+    return [CommentOp.of(Note(ModelDrift.name, f"labels of {name}", f"{kept}. {advice}", warns=True))]
 
 
 _REPLACED = (

@@ -2,8 +2,8 @@
 
 SQLAlchemy leaves out the parentheses that PostgreSQL's grammar demands in two places: around a key of an index (``NOT
 flag``, ``CASE``; docs, "CREATE INDEX": only a function call needs none), and around a DEFAULT in CREATE TABLE (``now()
-at time zone 'utc'``; gram.y has b_expr there). And it has no literal form for a ``regconfig`` or a JSON document, so
-that ``func.to_tsvector('english', …)`` and ``document.contains({…})`` work in queries only.
+at time zone 'utc'``; gram.y has b_expr there). And it has no literal form for a ``regconfig``, bytes or a JSON
+document, so that ``func.to_tsvector('english', …)`` and ``document.contains({…})`` work in queries only.
 """
 
 from __future__ import annotations
@@ -100,6 +100,8 @@ def _with_literals(expression: Any) -> Any:
 def _needs_literal(parameter: BindParameter[Any]) -> bool:
     """Whether SQLAlchemy has no literal for a value, such as the text of a date in ``cast('2030-01-01', Date)``."""
     value, kind = parameter.value, parameter.type.dialect_impl(DIALECT)
+    if isinstance(value, bytes):
+        return True
     if not isinstance(value, str) and not (isinstance(kind, JSON) and isinstance(value, dict | list)):
         return False
     processor = kind.literal_processor(DIALECT)
@@ -111,6 +113,9 @@ def _needs_literal(parameter: BindParameter[Any]) -> bool:
 
 
 def _literal(parameter: BindParameter[Any]) -> ColumnClause[Any]:
+    if isinstance(parameter.value, bytes):
+        # SQLAlchemy writes the bytes as text, in which \\ and NUL mean something else (docs, "Binary Data Types").
+        return literal_column(f"'\\x{parameter.value.hex()}'::bytea", parameter.type)
     value = parameter.value if isinstance(parameter.value, str) else json.dumps(parameter.value, ensure_ascii=False)
     return literal_column("'" + value.replace("'", "''") + "'", parameter.type)
 

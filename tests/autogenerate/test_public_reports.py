@@ -1,0 +1,78 @@
+"""Changes of models that public reports describe, on tables with rows: there, nothing left to do, and back."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from tests.autogenerate.inprocess import InProcess, there_and_back
+
+ID = "Column('id', BigInteger, primary_key=True)"
+
+
+@pytest.fixture
+def project(database: Any, tmp_path: Path) -> Iterator[InProcess]:
+    """With patterns: what they make of the models has to converge too."""
+    with database.engine().connect() as connection, database.connect() as look:
+        yield InProcess(connection, look, tmp_path)
+
+
+def models(code: str) -> sa.MetaData:
+    metadata = sa.MetaData()
+    exec(textwrap.dedent(code), {**vars(sa), "metadata": metadata, "postgresql": postgresql})
+    return metadata
+
+
+def box(*items: str, **options: str) -> str:
+    more = "".join(f", {name}={value!r}" for name, value in options.items())
+    return f"box = Table('box', metadata, {', '.join((ID, *items))}{more})"
+
+
+def test_a_uuid_becomes_a_text_too_short_for_its_dashes(project: InProcess) -> None:
+    native = box("Column('u', Uuid)", "Column('v', Uuid)")
+    there_and_back(project, models(native))
+    project.look.execute("INSERT INTO box(u, v) SELECT gen_random_uuid(), gen_random_uuid() FROM generate_series(1, 5)")
+    before = project.look.execute("SELECT u, v FROM box ORDER BY id").fetchall()
+    there_and_back(project, models(box("Column('u', Uuid(native_uuid=False))", "Column('v', String(36))")))
+    rows = project.look.execute("SELECT u, v FROM box ORDER BY id").fetchall()
+    assert [(u.hex, str(v)) for u, v in before] == rows
+    there_and_back(project, models(native))
+    assert project.look.execute("SELECT u, v FROM box ORDER BY id").fetchall() == before
+
+
+def test_bytes_in_a_predicate(project: InProcess) -> None:
+    data = "Column('data', LargeBinary)"
+    there_and_back(project, models(box(data)))
+    project.look.execute("INSERT INTO box(data) VALUES ('abc')")
+    where = "box.c.data != b'\\x00%:a\\\\'"
+    checked = f"box.append_constraint(CheckConstraint({where}, name='no_nul'))"
+    there_and_back(project, models(f"{box(data)}; Index('other', box.c.id, postgresql_where={where}); {checked}"))
+    (check,) = project.look.execute("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'no_nul'")
+    assert "'\\x00253a615c'::bytea" in check[0]
+
+
+PARTED = "Table('ev', metadata, Column('id', BigInteger), Column('k', Enum({}, name='kind')), {})"
+KEY = "postgresql_partition_by='LIST (k)'"
+
+
+def test_labels_of_an_enum_that_is_a_partition_key(project: InProcess) -> None:
+    """PostgreSQL adds labels to it. Without a label it would be another type, which a partition key cannot get."""
+    there_and_back(project, models(PARTED.format("'a', 'b'", KEY)))
+    project.look.execute("CREATE TABLE ev_a PARTITION OF ev FOR VALUES IN ('a'); INSERT INTO ev VALUES (1, 'a')")
+    more = project.revise(models(PARTED.format("'a', 'b', 'c'", KEY)))
+    for step in (project.upgrade, project.downgrade, project.upgrade):
+        step(more)
+    assert "The downgrade leaves new labels of kind" in more[0].upgrade
+    assert project.diffs(models(PARTED.format("'a', 'b', 'c'", KEY))) == []
+    project.output.clear()
+    fewer = project.revise(models(PARTED.format("'a'", KEY)))
+    project.upgrade(fewer)
+    (warning,) = [line for line in project.output if "warning: model-drift" in line]
+    assert "cannot change the type of ev.k" in warning
+    assert "keeps its labels ('a', 'b', 'c')" in warning
