@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from tests.autogenerate.inprocess import InProcess, there_and_back
+from tests.versions import accepts
 
 ID = "Column('id', BigInteger, primary_key=True)"
 
@@ -74,5 +75,30 @@ def test_labels_of_an_enum_that_is_a_partition_key(project: InProcess) -> None:
     fewer = project.revise(models(PARTED.format("'a'", KEY)))
     project.upgrade(fewer)
     (warning,) = [line for line in project.output if "warning: model-drift" in line]
-    assert "cannot change the type of ev.k" in warning
+    assert "because ev.k is part of a partition key" in warning
     assert "keeps its labels ('a', 'b', 'c')" in warning
+
+
+def test_a_domain_over_an_enum_with_its_table(project: InProcess) -> None:
+    kind = "Column('k', postgresql.DOMAIN('graded', Enum({}, name='grade')))"
+    there_and_back(project, models(box(kind.format("'a', 'b'"))))
+    project.look.execute("INSERT INTO box(k) VALUES ('a')")
+    more = there_and_back(project, models(box(kind.format("'a', 'b', 'c'"))), restores=False)
+    assert "because the domain graded is over it" in more[0].upgrade
+    there_and_back(project, models(box()))
+    assert project.look.execute("SELECT to_regtype('graded'), to_regtype('grade')").fetchone() == (None, None)
+
+
+def test_a_function_that_takes_an_enum_is_named(project: InProcess) -> None:
+    kind = "Column('k', Enum({}, name='grade'))"
+    there_and_back(project, models(box(kind.format("'a', 'b'"))))
+    project.look.execute("CREATE FUNCTION better(grade) RETURNS grade LANGUAGE sql AS 'SELECT $1'")
+    (written,) = project.revise(models(box(kind.format("'a'"))))
+    assert "function better(grade) (drop it before, and create it again after)" in written.upgrade
+
+
+@pytest.mark.skipif(not accepts(sa.Table, "with"), reason="SQLAlchemy before 2.1")
+def test_options_of_a_toast_table_that_comes_with_a_column(project: InProcess) -> None:
+    there_and_back(project, models(box()))
+    options = {"postgresql_with": {"toast.autovacuum_enabled": "false"}}
+    there_and_back(project, models(box("Column('s', Text)").removesuffix(")") + f", **{options})"))

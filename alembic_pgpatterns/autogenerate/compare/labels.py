@@ -62,8 +62,8 @@ def compare_labels(
         return []
     assert context.connection is not None
     name = ".".join(quote(part) for part in (declared.schema, declared.name) if part)
-    if any(user.partitions for user in actual.users):
-        return _in_partition_key(name, declared, actual)
+    if actual.fixed:
+        return _fixed(name, declared, actual)
     views = _views(context.connection, actual)
     dependents = [item for item in read_dependents(context.connection, actual) if item.name not in views]
     actual = replace(actual, under_views=bool(views))
@@ -140,16 +140,15 @@ def _with_way_back(
     return added
 
 
-def _in_partition_key(name: str, declared: Any, actual: NamedType) -> list[ops.MigrateOperation]:
-    """What can be done for an enum in a partition key: PostgreSQL adds labels to it, and takes none away."""
-    columns = ", ".join(f"{user.table}.{user.column}" for user in actual.users if user.partitions)
-    reason = f"PostgreSQL cannot change the type of {columns}, which is part of a partition key"
+def _fixed(name: str, declared: Any, actual: NamedType) -> list[ops.MigrateOperation]:
+    """What can be done for an enum that no other type can replace: PostgreSQL adds labels, and takes none away."""
+    reason = f"PostgreSQL cannot put a new type in its place, because {' and '.join(actual.fixed)}"
     if only_adds(declared, actual):
-        comment = CommentOp((f"# pgpatterns: The downgrade leaves new labels of {name}: {reason}.",))
+        comment = CommentOp((f"# pgpatterns: The downgrade leaves new labels of {name}.", f"#   {reason}."))
         return [comment, *_added(name, tuple(declared.enums), actual.labels)]
-    kept = f"{reason}: {name} keeps its labels ({listed(actual.labels)}), and the models say ({listed(declared.enums)})"
-    advice = "Declare the labels that the database has, or move the rows to a new table"
-    return [CommentOp.of(Note(ModelDrift.name, f"labels of {name}", f"{kept}. {advice}", warns=True))]
+    kept = f"{name} keeps its labels ({listed(actual.labels)}), and the models say ({listed(declared.enums)})"
+    advice = "Declare the labels that the database has, or move the values to a column of another type"
+    return [CommentOp.of(Note(ModelDrift.name, f"labels of {name}", f"{kept}. {reason}. {advice}", warns=True))]
 
 
 _REPLACED = (

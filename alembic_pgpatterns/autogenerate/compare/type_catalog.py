@@ -25,8 +25,6 @@ class TypeUser:
     default: str | None
     lockable: bool = True
     """Whether LOCK TABLE takes the table: it refuses a foreign one."""
-    partitions: bool = False
-    """Whether the column is part of the table's partition key, whose type PostgreSQL cannot change."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -54,6 +52,8 @@ class NamedType:
     constraints: Mapping[str, str]
     """CHECKs of a domain: definition by name."""
     users: tuple[TypeUser, ...]
+    fixed: tuple[str, ...] = ()
+    """Why PostgreSQL cannot put another type in its place, in words; empty if it can."""
     under_views: bool = False
     """Whether views on its columns have to go before a new type takes its place."""
 
@@ -74,15 +74,23 @@ _TYPES = """
                      WHERE k.contypid = t.oid AND k.contype = 'c'), '{{}}') AS constraints,
            coalesce((SELECT jsonb_agg(jsonb_build_object('schema', cn.nspname, 'table', c.relname, 'column', a.attname,
                                 'array', a.atttypid = t.typarray, 'default', pg_get_expr(d.adbin, d.adrelid),
-                                'lockable', c.relkind <> 'f', 'partitions', EXISTS (
-                                    SELECT FROM pg_partitioned_table p
-                                    WHERE p.partrelid = c.oid AND a.attnum = ANY (p.partattrs::int2[])))
+                                'lockable', c.relkind <> 'f')
                                 ORDER BY cn.nspname, c.relname, a.attname)
                      FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
                      JOIN pg_namespace cn ON cn.oid = c.relnamespace
                      LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
                      WHERE a.atttypid IN (t.oid, t.typarray) AND a.attinhcount = 0 AND NOT a.attisdropped
-                       AND c.relkind IN ('r', 'p', 'f')), '[]') AS users
+                       AND c.relkind IN ('r', 'p', 'f')), '[]') AS users,
+           ARRAY(SELECT format('%I.%I is part of a partition key', c.relname, a.attname)
+                 FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid
+                 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (p.partattrs::int2[])
+                 WHERE a.atttypid IN (t.oid, t.typarray)
+                 UNION ALL SELECT format('the domain %I is over it', d.typname) FROM pg_type d
+                 WHERE d.typtype = 'd' AND d.typbasetype IN (t.oid, t.typarray)
+                 UNION ALL SELECT format('the composite type %I has it', c.relname)
+                 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+                 WHERE c.relkind = 'c' AND a.atttypid IN (t.oid, t.typarray)
+                 ORDER BY 1)::text[] AS fixed
     FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_type b ON b.oid = t.typbasetype
     WHERE t.typtype IN ('e', 'd') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
       AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_type'::regclass AND e.objid = t.oid
@@ -105,4 +113,4 @@ def read_types(connection: Connection, condition: str = "true", **parameters: An
 
 def _type(row: Mapping[str, Any]) -> NamedType:
     users = tuple(TypeUser(**user) for user in row["users"])
-    return NamedType(**{**row, "labels": tuple(row["labels"]), "users": users})
+    return NamedType(**{**row, "labels": tuple(row["labels"]), "users": users, "fixed": tuple(row["fixed"])})

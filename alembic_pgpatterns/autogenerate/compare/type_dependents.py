@@ -70,6 +70,11 @@ _DEPENDENTS = """
     JOIN pg_depend d ON d.refobjid = u.attrelid AND d.refobjsubid = u.attnum
     WHERE c.relkind IN ('r', 'p') AND d.classid IN ('pg_rewrite'::regclass, 'pg_policy'::regclass)
     UNION ALL
+    SELECT DISTINCT n.nspname, '', pg_describe_object(d.classid, d.objid, 0), 3, NULL, NULL
+    FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+    JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray) AND d.deptype = 'n'
+    WHERE n.nspname = :schema AND t.typname = :name AND d.classid = 'pg_proc'::regclass
+    UNION ALL
     SELECT n.nspname, c.relname, g.attname, 4, format('ALTER TABLE %s DROP COLUMN %I', c.oid::regclass, g.attname),
            format('ALTER TABLE %s ADD COLUMN %I %s GENERATED ALWAYS AS (%s) %s%s', c.oid::regclass, g.attname,
                   format_type(g.atttypid, g.atttypmod), g.expression,

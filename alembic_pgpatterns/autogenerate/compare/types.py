@@ -53,9 +53,12 @@ def compare_types(context: AutogenContext, upgrade_ops: ops.UpgradeOps, metadata
         if key in actual and actual[key].kind == _kind(item):
             before += _compared(context, item, actual[key], upgrade_ops)
     before = [*map(CommentOp.of, _contradictions(metadata, default) if "e" in kinds else ()), *before]
-    after = [
-        _dropped(item) for key, item in actual.items() if key not in declared and _loses_all(item, changes, default)
-    ]
+    unused = [item for key, item in actual.items() if key not in declared]
+    lost = [item for item in unused if _loses_all(item, changes, default)]
+    # A domain goes before the enum that it is over.
+    lost.sort(key=lambda item: item.kind != "d")
+    lost += [item for item in unused if not item.users and _is_base_of(item, lost)]
+    after: list[ops.MigrateOperation] = [_dropped(item) for item in lost]
     after += sequences.dropped(context, metadata, changes, default)
     upgrade_ops.ops[:] = [*before, *upgrade_ops.ops, *after]
 
@@ -184,6 +187,11 @@ def _loses_all(item: NamedType, changes: Iterable[ops.MigrateOperation], default
     return bool(item.users) and all(
         (user.schema, user.table, user.column) in lost or (user.schema, user.table, None) in lost for user in item.users
     )
+
+
+def _is_base_of(item: NamedType, domains: Iterable[NamedType]) -> bool:
+    names = (quote(item.name), f"{quote(item.schema)}.{quote(item.name)}")
+    return any(domain.kind == "d" and domain.base in names for domain in domains)
 
 
 def _dropped(item: NamedType) -> SqlOp:

@@ -37,6 +37,7 @@ def with_enum_types(changes: Sequence[Change], facts: Facts) -> list[Change]:
     for original in changes:
         change = replace(original, down=tuple(_brought_back(op, facts) for op in original.down))
         if isinstance(change.up, ops.CreateTableOp):
+            first.extend(_under_domains(change.up, existing, facts))
             result.append(_of_table(change, change.up, existing, facts))
             continue
         if isinstance(change.up, ops.AddColumnOp):
@@ -54,7 +55,17 @@ def _brought_back(op: ops.MigrateOperation, facts: Facts) -> ops.MigrateOperatio
 
 def _of_column(column: Column[Any], existing: set[TableKey], facts: Facts) -> Iterator[Change]:
     """Create the types of a new column, which add_column does not do."""
-    for item in named_types_of(column.type):
+    yield from _created(named_types_of(column.type), existing, facts)
+
+
+def _under_domains(op: ops.CreateTableOp, existing: set[TableKey], facts: Facts) -> Iterator[Change]:
+    """Create the new enums that domains are over: create_table creates the domain alone."""
+    for column in [item for item in op.columns if isinstance(item, Column)]:
+        yield from _created(named_types_of(column.type)[:-1], existing, facts)
+
+
+def _created(kinds: Sequence[Any], existing: set[TableKey], facts: Facts) -> Iterator[Change]:
+    for item in kinds:
         key = facts.key(item.schema, str(item.name))
         if item.create_type and key not in existing:
             existing.add(key)
