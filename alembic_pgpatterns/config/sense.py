@@ -16,9 +16,9 @@ _DURATION = re.compile(r"(?:\d+(?:\.\d+)?\s*(?:us|ms|s|min|h|d)?)?")
 """As PostgreSQL reads one (docs, "Setting Parameters"); empty: none is set."""
 _VARIABLE = re.compile(r"[^\s=\0]+")
 _REGISTRY = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*(?::[^\W\d][\w.]*)?")
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_PLACEHOLDER = re.compile(r"\{(\w+(?:\+\w+)?)\}")
 PLACEHOLDERS = ("url", "host", "port", "user", "password", "database")
-"""What values of `env` may contain in braces."""
+"""What values of `env` may contain in braces; `url` with a driver of SQLAlchemy's behind it, too."""
 
 Problem = tuple[str, str]
 """The setting's name, and what is wrong with its value."""
@@ -91,19 +91,24 @@ def _lists(settings: Settings) -> Iterator[Problem]:
 
 def _environment(settings: Settings) -> Iterator[Problem]:
     for name, value in settings.alembic_options.items():
-        if unknown := [word for word in _PLACEHOLDER.findall(value) if word not in PLACEHOLDERS]:
+        if unknown := _unknown(value):
             yield "alembic_options", f"{name} has {{{unknown[0]}}}, which is not one of {_words()}."
     for name, value in settings.env.items():
         if not _VARIABLE.fullmatch(name):
             yield "env", f"{name!r} cannot be the name of an environment variable."
         elif "\0" in value:
             yield "env", f"the value of {name} contains a character of code 0, which no variable accepts."
-        elif unknown := [word for word in _PLACEHOLDER.findall(value) if word not in PLACEHOLDERS]:
+        elif unknown := _unknown(value):
             yield "env", f"{name} has {{{unknown[0]}}}, which is not one of {_words()}."
 
 
+def _unknown(value: str) -> list[str]:
+    words = _PLACEHOLDER.findall(value)
+    return [word for word in words if word not in PLACEHOLDERS and not word.startswith("url+")]
+
+
 def _words() -> str:
-    return ", ".join(f"{{{word}}}" for word in PLACEHOLDERS)
+    return ", ".join(f"{{{word}}}" for word in (*PLACEHOLDERS, "url+DRIVER"))
 
 
 def _paths(settings: Settings) -> Iterator[Problem]:

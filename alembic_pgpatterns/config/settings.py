@@ -71,7 +71,7 @@ class Settings:
     env: Mapping[str, str] = setting(
         MappingProxyType({}),
         "Environment variables for the run, with `{url}`, `{host}`, `{port}`, `{user}`, `{password}` and `{database}` "
-        "of the scratch database.",
+        "of the scratch database; `{url+asyncpg}` is `postgresql+asyncpg://…`, for any driver of SQLAlchemy.",
     )
     alembic_options: Mapping[str, str] = setting(
         MappingProxyType({}),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from alembic_pgpatterns.config.files import misnamed
+from alembic_pgpatterns.config.ini_search import use_other_ini
 from alembic_pgpatterns.config.reading import read_settings
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.output.places import set_project
@@ -30,6 +31,7 @@ def settings_of(config: Any, flags: Mapping[str, object] | None = None) -> Setti
     in_command = flags is not None
     if in_command:
         _demand_named_files(config)
+        use_other_ini(config)
     settings = read_settings(ini_of(config), pyproject_of(config), flags, _search(config), in_command=in_command)
     set_project(settings.root)
     return settings

@@ -146,7 +146,12 @@ def _by_models(run: RunContext) -> AtHead:
     reason = "the schema was built from the models, not by the revisions from an empty database"
     models = Models(result.run, None, count)
     skipped = (Skipped("the history", reason, expected=True),) if project.revisions else ()
-    return AtHead((Database(name, "", (), models),), len(project.revisions), project.heads, skipped=skipped)
+    return AtHead(
+        (Database(name, "", (), models),),
+        len(project.revisions),
+        project.heads,
+        skipped=(*_failed_env_py(run, result), *skipped),
+    )
 
 
 def _configured(run: RunContext) -> EnvResult:

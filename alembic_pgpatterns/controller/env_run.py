@@ -291,8 +291,11 @@ PLACEHOLDER = "driver"
 
 def refusal_without_env_py(run: RunContext, cause: str) -> str | None:
     """Why the revisions may not run without env.py: they are for another kind of database, or None if they may."""
+    config = run.project.config
     try:
-        url = sqlalchemy.make_url(run.project.config.get_main_option("sqlalchemy.url") or "postgresql://")
+        # Not get_main_option(): without an ini file it raises CommandError (Alembic, Config.get_section_option).
+        options = config.get_section(config.config_ini_section, {})
+        url = sqlalchemy.make_url(options.get("sqlalchemy.url") or "postgresql://")
     except (configparser.Error, sqlalchemy.exc.ArgumentError, ValueError):
         return None
     if url.get_backend_name() == PLACEHOLDER:

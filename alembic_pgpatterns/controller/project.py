@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from alembic_pgpatterns.config import location
+from alembic_pgpatterns.config.ini_search import note_of, other_ini
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.history import History, Revision, read_without_running
 from alembic_pgpatterns.controller.process import Confinement, Handlers, ProjectProcess
@@ -61,8 +62,10 @@ class Project:
         if settings is not None and options is not None:
             location.use(config, settings.path(Path(options)).absolute())
         place = location.complete(config)
-        self.section_note, self.located = place.note, place.folder
-        """What was found out about the configuration: a section of another name; where the migrations are."""
+        ini = other_ini(config)
+        notes = [*([note_of(ini)] if ini is not None else []), *([place.note] if place.note is not None else [])]
+        self.section_note, self.located = "; ".join(notes) or None, place.folder
+        """What was found out about the configuration: another file, a section of another name; the migrations."""
         self.began = time.time()
         self.fresh = fresh
         self._confinement = Confinement.of(settings, fresh=fresh)

@@ -276,11 +276,27 @@ def _strings(field: str, statement: str) -> list[str]:
 def _path(statement: str) -> list[str]:
     """The schemas that a statement puts on the search path: by SET, or by set_config()."""
     tree = _tree(statement)
-    named = {text for name, text in _fields(tree) if name in ("name", "sval")}
-    if "search_path" not in named:
+    texts = list(_constants(tree))
+    if "search_path" not in {*texts, *(text for name, text in _fields(tree) if name == "name")}:
         return []
-    texts = [text for name, text in _fields(tree) if name == "sval" and text not in ("search_path", "set_config")]
-    return [part.strip().strip('"') for text in texts for part in text.split(",")]
+    return [part.strip().strip('"') for text in texts if text != "search_path" for part in text.split(",")]
+
+
+def _constants(node: Any) -> Iterator[str]:
+    """The string constants anywhere in a parse tree. Names of functions and types are strings there, too."""
+    for descriptor, value in node.ListFields() if node is not None else ():
+        if node.DESCRIPTOR.name == "A_Const" and descriptor.name == "sval":
+            yield value.sval
+        for item in _messages(value):
+            yield from _constants(item)
+
+
+def _messages(value: Any) -> Iterator[Any]:
+    """The nodes below a field of a parse tree: one, several, or none for a field of another kind."""
+    if hasattr(value, "ListFields"):
+        yield value
+    elif not isinstance(value, (str, int, float, bytes)):
+        yield from (item for item in value if hasattr(item, "ListFields"))
 
 
 def _tree(statement: str) -> Any:
@@ -296,12 +312,8 @@ def _fields(node: Any) -> Iterator[tuple[str, str]]:
     for descriptor, value in node.ListFields():
         if isinstance(value, str):
             yield descriptor.name, value
-        elif hasattr(value, "ListFields"):
-            yield from _fields(value)
-        elif not isinstance(value, (int, float, bytes)):
-            for item in value:
-                if hasattr(item, "ListFields"):
-                    yield from _fields(item)
+        for item in _messages(value):
+            yield from _fields(item)
 
 
 def by_setting(ways: Iterable[Way]) -> dict[str, Way]:

@@ -9,7 +9,8 @@ MADE_UP = "for-the-check-only-0123456789abcdef"
 """The value that this package proposes for any variable: it is no secret, and people shall paste it."""
 MADE_UP_KEY = "Zm9yLXRoZS1jaGVjay1vbmx5LTAxMjM0NTY3ODlhYmM="
 """The same for a key that must be 32 bytes in the letters of base64 for URLs, as those of Fernet."""
-_PROPOSED = (MADE_UP, MADE_UP_KEY, "{url}")
+_PROPOSED = (MADE_UP, MADE_UP_KEY)
+_URL_WORD = re.compile(r"\{url(?:\+\w+)?\}")
 
 _KEYS = (
     r"API|ACCESS|PRIVATE|ACCOUNT|SECRET|ENCRYPTION|CRYPTO|SIGNING|SIGNATURE|MASTER|FERNET|SHARED|AUTH|SESSION|JWT|HMAC"
@@ -55,14 +56,16 @@ QUOTED = r"(?:[bBrRuU]?'(?:[^'\\]|\\.){0,1000}'|[bBrRuU]?\"(?:[^\"\\]|\\.){0,100
 WRAPPED = rf"(?:[\w.]+\()?{QUOTED}"
 """A string, or an object that is written with one: ``SecretStr('x')``."""
 CONTAINER = (
-    r"(?:\[(?:[^\[\]]|\[[^\[\]]*\])*\]|\((?:[^()]|\([^()]*\))*\)|\{(?!\w+\})(?:[^{}]|\{[^{}]*\})*\}(?=[\s,\]})'\"]|\Z))"
+    r"(?:\[(?:[^\[\]]|\[[^\[\]]*\])*\]|\((?:[^()]|\([^()]*\))*\)"
+    r"|\{(?![\w+]+\})(?:[^{}]|\{[^{}]*\})*\}(?=[\s,\]})'\"]|\Z))"
 )
 """A list, a tuple or a dict, two deep; ``{name}`` is a place to be filled."""
 
 
 def is_proposed(value: str) -> bool:
     """Whether this is a value that this package itself tells people to write."""
-    return value.strip("'\"") in _PROPOSED
+    bare = value.strip("'\"")
+    return bare in _PROPOSED or bool(_URL_WORD.fullmatch(bare))
 
 
 _COMMON = re.compile(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import sqlalchemy
@@ -12,10 +11,7 @@ from sqlalchemy import pool
 from sqlalchemy.engine import URL
 
 from alembic_pgpatterns.errors import PgPatternsError
-
-DRIVERS = ("psycopg2", "psycopg", "asyncpg", "pg8000")
-"""In the order in which they are tried: SQLAlchemy's default first. psycopg may be there for our sake alone."""
-ASYNC_DRIVERS = ("asyncpg", "psycopg")
+from alembic_pgpatterns.runner.drivers import DRIVERS, is_usable
 
 
 def with_connection(parameters: Mapping[str, str], function: Callable[[Any], Any], driver: str = "") -> Any:
@@ -51,26 +47,11 @@ async def _asynchronously(url: URL, function: Callable[[Any], Any]) -> Any:
 
 def _driver(preferred: str) -> str:
     for name in (preferred.removesuffix("_async"), *DRIVERS):
-        if name in DRIVERS and _is_usable(name):
+        if name in DRIVERS and is_usable(name):
             return name
     raise PgPatternsError(
         f"the project's environment has no PostgreSQL driver. Way out: install one of {', '.join(DRIVERS)} there."
     )
-
-
-def usable_driver(names: Sequence[str] = DRIVERS) -> str:
-    """The first of some drivers that the project's environment has; the last of them if it has none."""
-    return next(filter(_is_usable, names), names[-1])
-
-
-def _is_usable(name: str) -> bool:
-    """Whether the driver can be imported, and this SQLAlchemy has a dialect for it (1.4 has none for psycopg)."""
-    try:
-        importlib.import_module(name)
-        URL.create(f"postgresql+{name}").get_dialect()
-    except (ImportError, sqlalchemy.exc.NoSuchModuleError):
-        return False
-    return True
 
 
 def _url(driver: str, parameters: Mapping[str, str]) -> URL:

@@ -19,6 +19,7 @@ from alembic_pgpatterns.output.program import is_program
 from alembic_pgpatterns.output.secrets import MADE_UP, MADE_UP_KEY
 from alembic_pgpatterns.runner.allowed_values import allowed_value
 from alembic_pgpatterns.runner.missing_files import MissingFile, missing_file
+from alembic_pgpatterns.runner.url_drivers import is_given_url, other_urls, url_for_project
 
 _IN_OWN_WORDS = re.compile(
     r"(?i:environment variable|env var)s?:? [`'\"]?([A-Z][A-Z0-9_]{2,})\b"
@@ -55,12 +56,16 @@ def settings_to_add(error: BaseException) -> str:
     if not values:
         return _placeholder(error) or _of_advanced_alchemy(error) or _of_flask(error) or _sections_to_add(error)
     names = tuple(values)
+    if names and dict(other_urls(error, text_of(error))) == values:
+        way = "Its URL must name another driver. Write this into pyproject.toml:"
+    else:
+        way = (
+            f"Set {' and '.join(names)}, or add this to pyproject.toml (any value works, since connections are "
+            "redirected):"
+        )
     entries = ", ".join(f'{name} = "{value}"' for name, value in values.items())
-    return (
-        # No colon behind a name: what follows would look like the value of a secret, and be hidden.
-        f"\nSet {' and '.join(names)}, or add this to pyproject.toml (any value works, "
-        f"since connections are redirected):\n[tool.alembic_pgpatterns]\nenv = {{ {entries} }}"
-    )
+    # No colon behind a name: what follows would look like the value of a secret, and be hidden.
+    return f"\n{way}\n[tool.alembic_pgpatterns]\nenv = {{ {entries} }}"
 
 
 def _file_to_add(file: MissingFile) -> str:
@@ -83,7 +88,7 @@ def _placeholder(error: BaseException) -> str:
     return (
         "\nsqlalchemy.url is still driver://user:pass@localhost/dbname, as `alembic init` wrote it. Give it a URL, or "
         "add this to pyproject.toml, or run `alembic pgcheck --init` (any URL works, since connections are redirected):"
-        '\n[tool.alembic_pgpatterns]\nalembic_options = { "sqlalchemy.url" = "{url}" }'
+        f'\n[tool.alembic_pgpatterns]\nalembic_options = {{ "sqlalchemy.url" = "{url_for_project()}" }}'
     )
 
 
@@ -136,6 +141,7 @@ def missing(error: BaseException) -> Iterator[tuple[str, str]]:
     if (allowed := allowed_value(error, message, MADE_UP)) is not None:
         yield allowed
         return
+    yield from other_urls(error, message)
     if isinstance(error, KeyError):
         yield from ((name, value_for(name)) for name in _of_environ(error))
     elif kind == "ValidationError" and hasattr(error, "errors"):
@@ -178,7 +184,7 @@ def value_for(name: str, kind: str = "") -> str:
     if (kind.startswith("value_error") and words[-1] == "KEY") or words[-1] in ("BASE64", "B64"):
         return MADE_UP_KEY
     if re.search("URL|DSN|URI|CONN", name.upper()):
-        return "{url}"
+        return url_for_project()
     # As long as keys that must have 32 characters.
     return next((value for part, value in _PARTS if part in words), MADE_UP)
 
@@ -234,7 +240,7 @@ def _model_in(annotation: Any) -> Any:
 
 def _is_ours(value: object) -> bool:
     """Whether it is a value that this module gave and that did not fit, so that another one may."""
-    return value == value_for("") or str(value).startswith("postgresql://postgres@")
+    return value == value_for("") or is_given_url(value)
 
 
 def _settings_class(trace: TracebackType | None, title: str) -> tuple[Any, tuple[str, ...]]:

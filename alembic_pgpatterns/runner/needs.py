@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import exc
 from sqlalchemy.engine.url import make_url
 
+from alembic_pgpatterns.errors import text_of
 from alembic_pgpatterns.runner import missing_settings
 from alembic_pgpatterns.runner.messages import Need
 from alembic_pgpatterns.runner.missing_files import missing_file
@@ -38,7 +39,7 @@ def of_error(error: BaseException, config: Any, driver: str, async_driver: str) 
         yield Need("file", file.variable, file.example)
     if (module := _missing_module(error)) is not None:
         yield Need("module", module)
-    if _without_url(error):
+    if _without_url(error) or _misses_database(error):
         yield Need(WITHOUT_URL, "")
     asks = URL_OPTION in asked_options(config)  # before we ask ourselves
     url = _option(config)
@@ -133,5 +134,18 @@ def _without_url(error: BaseException) -> bool:
     missing = isinstance(error, KeyError) and error.args[:1] == ("url",)
     return missing or (in_engine and isinstance(error, (exc.ArgumentError, AttributeError, TypeError)))
 
+
+def _misses_database(error: BaseException) -> bool:
+    """Whether the project itself says that it knows no database, as in "no database connection information found"."""
+    if type(error).__module__.startswith(missing_settings.LIBRARIES):
+        return False
+    return bool(_DATABASE_MISSING.search(text_of(error)))
+
+
+_DATABASE_MISSING = re.compile(
+    r"\b(?:no|not|without|missing|required?|must|set|specify|provide)\b.*\b(?:database|db|postgres\w*|dsn)\b"
+    r"|\b(?:database|db|postgres\w*|dsn)\b.*\b(?:not|missing|required?|must|needed|unset|undefined)\b",
+    re.IGNORECASE,
+)
 
 _PLACES = ("engine/create.py", "engine/url.py", "ext/asyncio/engine.py")

@@ -17,7 +17,8 @@ from alembic_pgpatterns.processes.channel import Closed, Parent
 from alembic_pgpatterns.revisions.recorder import Recorder
 from alembic_pgpatterns.runner import observers, sandbox
 from alembic_pgpatterns.runner.asked_options import AskedOptions, options_to_add
-from alembic_pgpatterns.runner.engine import ASYNC_DRIVERS, usable_driver, with_connection
+from alembic_pgpatterns.runner.drivers import ASYNC_DRIVERS, usable_driver
+from alembic_pgpatterns.runner.engine import with_connection
 from alembic_pgpatterns.runner.failures import HistoryError, NoDowngrade, describe, failure_of
 from alembic_pgpatterns.runner.file_reads import recorded
 from alembic_pgpatterns.runner.messages import EnvRequest, EnvResult, Failure, Need, Steps
@@ -98,7 +99,9 @@ class EnvRun:
         if self.raised is None or isinstance(self.raised, HistoryDiffers):
             return None
         files = self.project.files if "revisions" in vars(self.project) else frozenset()
-        failure = failure_of(self.raised, str(self.project.directory.dir), files)
+        # The run's variables again: what an error is about may be the value of one.
+        with environment_variables(self.request.variables):
+            failure = failure_of(self.raised, str(self.project.directory.dir), files)
         return replace(failure, message=failure.message + self._ways_out(self.raised))
 
     def _ways_out(self, error: BaseException) -> str:

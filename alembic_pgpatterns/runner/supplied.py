@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from alembic_pgpatterns.runner.advanced_alchemy import take_over
-from alembic_pgpatterns.runner.engine import ASYNC_DRIVERS, usable_driver
+from alembic_pgpatterns.runner.drivers import ASYNC_DRIVERS, usable_driver
 from alembic_pgpatterns.runner.messages import Supplies
 from alembic_pgpatterns.runner.supplies import asked_options, set_options, sqlite_replaced, watched_attributes
 

@@ -26,7 +26,7 @@ _TAIL = 40
 
 _LOCAL = "localhost"
 
-_PLACEHOLDER = re.compile(r"\{(\w*)\}")
+_PLACEHOLDER = re.compile(r"\{(\w*)(?:\+(\w+))?\}")
 
 REVISION = "{revision}"
 """What stands in an upgrade command for the revision that it is to upgrade to. Other braces are the shell's."""
@@ -55,9 +55,10 @@ def run_command(
 ) -> None:
     """Run a shell ``command`` in ``cwd`` with the environment variables of ``env``, until it ends.
 
-    The values of ``env`` are templates: ``{url}`` (``postgresql://…``, for libpq and SQLAlchemy), ``{host}``,
-    ``{port}``, ``{user}``, ``{password}``, ``{database}``; ``{{`` and ``}}`` are braces. libpq's variables are set
-    too; the user's own values of them are removed. If the kernel supports the fences, the command can only connect to
+    The values of ``env`` are templates: ``{url}`` (``postgresql://…``, for libpq and SQLAlchemy), ``{url+asyncpg}``
+    (``postgresql+asyncpg://…``, and so for each driver of SQLAlchemy), ``{host}``, ``{port}``, ``{user}``,
+    ``{password}``, ``{database}``; ``{{`` and ``}}`` are braces. libpq's variables are set too; the user's own values
+    of them are removed. If the kernel supports the fences, the command can only connect to
     the server and to what is ``allowed``. ``echo`` gets each line of output at once. The command's whole process
     group is ended if this process is interrupted or gets SIGTERM.
 
@@ -124,12 +125,13 @@ def variables(env: Mapping[str, str], server: Server, database: str) -> dict[str
 
 def _filled(name: str, template: str, values: Mapping[str, str]) -> str:
     def value(match: re.Match[str]) -> str:
-        if match[1] not in values:
+        if match[1] not in values or (match[2] and match[1] != "url"):
             raise PgPatternsError(
                 f"the setting `env` gives {name} the value {template!r}, with the unknown {match[0]}. Known are "
-                + ", ".join(f"{{{placeholder}}}" for placeholder in values)
+                + ", ".join(f"{{{placeholder}}}" for placeholder in (*values, "url+DRIVER"))
             )
-        return values[match[1]]
+        driver = f"postgresql+{match[2]}" if match[2] else "postgresql"
+        return values[match[1]].replace("postgresql://", f"{driver}://", 1) if match[1] == "url" else values[match[1]]
 
     doubled = {"{{": "\0", "}}": "\1"}
     for braces, mark in doubled.items():

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from alembic_pgpatterns.controller.ways import meant_tables
-from alembic_pgpatterns.runner.messages import EnvResult, Failure
+from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.controller.ways import meant_tables, ways_of
+from alembic_pgpatterns.runner.messages import EnvResult, Failure, Need
 from tests.projects import BOOKS_AND_AUTHORS, ENGINE, Project, make
 
 TABLE = "CREATE TABLE book (title varchar(255))"
@@ -345,6 +346,16 @@ def test_the_table_that_was_meant(statement: str, meant: dict[str, str]) -> None
     assert meant_tables(result, replace(failure, sqlstate="42703")) == {}
 
 
+def test_the_schemas_of_a_search_path_are_no_functions() -> None:
+    failure = Failure("no schema", "programming", None, statement="CREATE TABLE book ()", sqlstate="3F000")
+    needs = (
+        Need("search_path", "SELECT set_config('search_path', current_setting('search_path') || ', shop', false)"),
+    )
+    ways = ways_of(EnvResult(0, needs=needs, failure=failure), Settings(), None, Path())  # type: ignore[arg-type]
+    assert [way.value for way in ways if way.setting == "schemas"] == [("shop",)]
+
+
+@pytest.mark.long
 def test_revisions_that_cannot_be_taken_back(project: Project) -> None:
     project.env(models=f"import sqlalchemy\n{GROWN}")
     project.write("pyproject.toml", "[tool.alembic_pgpatterns]\ncreate_all = true\n")
@@ -436,3 +447,74 @@ def test_init_where_nothing_works(project: Project) -> None:
     text = refused(project, "pgcheck", "--init")
     assert "broken" in text and "This was tried, and nothing was written" in text
     assert "SHOP_SECRET = " in text and "***" not in text.partition("This was tried")[2]
+
+
+def test_an_ini_file_in_another_folder(project: Project) -> None:
+    """It is the only one that names the migrations, so it is used, and so are its settings."""
+    (project.folder / "alembic.ini").unlink()
+    text = "[alembic]\nscript_location = migrations\nsqlalchemy.url = postgresql+psycopg://a@b.example.invalid/c\n"
+    project.write("conf/alembic.ini", f"{text}\n[pgpatterns]\nignore = varchar-length\n")
+    project.write("conf/test.ini", "[app]\nscript_location = migrations\n")
+    project.env(engine=ENGINE)
+    report = check(project)
+    assert "alembic -c conf/alembic.ini pgcheck" in hints(report)
+    assert not [item for item in report["findings"] if item["pattern"] == "varchar-length"]
+    project.write("conf/other.ini", text)
+    assert "varchar-length" in hints(check(project)), "two files name it, so neither is used"
+
+
+def test_a_missing_variable_of_a_project_without_an_ini_file(project: Project) -> None:
+    (project.folder / "alembic.ini").unlink()
+    project.write("pyproject.toml", '[tool.alembic]\nscript_location = "%(here)s/migrations"\n')
+    project.env(head="import os\nos.environ['SHOP_DATABASE_URL']")
+    run = project.alembic("pgcheck", "--no-downgrade")
+    assert run.returncode == 255 and 'env = { SHOP_DATABASE_URL = "{url}" }' in run.stderr, run.stderr
+
+
+def test_a_project_that_says_that_it_knows_no_database(project: Project) -> None:
+    project.env(
+        head="import os, sqlalchemy\nurl = os.environ.get('SHOP_DB_URL')\n"
+        "if not url:\n    raise ValueError('No database connection information found')",
+        engine="sqlalchemy.create_engine(url)",
+    )
+    assert "the project reads SHOP_DB_URL" in hints(check(project))
+
+
+def test_a_driver_that_the_project_does_not_have(project: Project) -> None:
+    """An asynchronous project without the driver that SQLAlchemy takes by itself: the URL names the one it has."""
+    project.write("migrations/env.py", ASYNCHRONOUS)
+    project.write("pyproject.toml", '[project]\nname = "shop"\nversion = "1"\n')
+    check(project, "--init")
+    settings = tomllib.loads((project.folder / "pyproject.toml").read_text())["tool"]["alembic_pgpatterns"]
+    assert settings["env"] == {"SHOP_DATABASE_URL": "{url+asyncpg}"}
+    project.write("pyproject.toml", '[tool.alembic_pgpatterns]\nenv = { SHOP_DATABASE_URL = "{url}" }\n')
+    run = project.alembic("pgcheck", "--no-downgrade")
+    assert run.returncode == 255 and 'SHOP_DATABASE_URL = "{url+asyncpg}"' in run.stderr, run.stderr
+
+
+ASYNCHRONOUS = """
+import asyncio, os, sys
+
+from alembic import context
+from sqlalchemy import pool
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import create_async_engine
+
+for name in ("psycopg2", URL.create("postgresql").get_dialect().driver):
+    sys.modules[name] = None  # as if it were not installed
+
+
+def run(connection):
+    context.configure(connection=connection, target_metadata=None)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def main():
+    engine = create_async_engine(os.environ["SHOP_DATABASE_URL"], poolclass=pool.NullPool)
+    async with engine.connect() as connection:
+        await connection.run_sync(run)
+
+
+asyncio.run(main())
+"""

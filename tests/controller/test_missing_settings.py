@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy
 
 from alembic_pgpatterns.output.secrets import MADE_UP, MADE_UP_KEY, without_secrets
 from alembic_pgpatterns.runner.missing_settings import missing, settings_to_add
@@ -174,3 +178,48 @@ def test_a_variable_that_takes_some_values_only(monkeypatch: pytest.MonkeyPatch)
     assert failed(compare) == {"SHOP_CHANNEL": "live"}
     monkeypatch.setenv("SHOP_CHANNEL", "a value of the user's")
     assert not failed(look_up)
+
+
+@pytest.fixture
+def default() -> str:
+    """SQLAlchemy's driver for a URL that names none: psycopg2, and psycopg since 2.1."""
+    return sqlalchemy.engine.URL.create("postgresql").get_dialect().driver
+
+
+def test_a_url_names_the_driver_that_the_project_has(monkeypatch: pytest.MonkeyPatch, default: str) -> None:
+    error = ValueError("SHOP_DB_DSN is not set")
+    assert dict(missing(error)) == {"SHOP_DB_DSN": "{url}"}
+    monkeypatch.setitem(sys.modules, default, None)
+    monkeypatch.setitem(sys.modules, "psycopg2", None)
+    assert dict(missing(error)) == {"SHOP_DB_DSN": "{url+asyncpg}"}
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+    last = "pg8000" if default == "psycopg" else "psycopg"
+    assert dict(missing(error)) == {"SHOP_DB_DSN": f"{{url+{last}}}"}
+    assert f'SHOP_DB_DSN = "{{url+{last}}}"' in without_secrets(settings_to_add(error))
+
+
+def test_a_given_url_whose_driver_does_not_fit(monkeypatch: pytest.MonkeyPatch, default: str) -> None:
+    import asyncpg
+    from sqlalchemy import create_engine
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    given = "postgresql://postgres@localhost:5432/shop?host=/tmp&port=5432"
+    monkeypatch.setenv("SHOP_OTHER", "postgresql://shop@db.example.invalid/shop")
+
+    def wanted(url: str, use: Callable[[str], Any]) -> dict[str, str]:
+        monkeypatch.setenv("SHOP_URL", url)
+        return failed(lambda: use(url))
+
+    synchronous = given.replace("postgresql:", "postgresql+psycopg2:")
+    assert wanted(synchronous, create_async_engine) == {"SHOP_URL": "{url+asyncpg}"}
+    with_driver = given.replace("postgresql:", "postgresql+asyncpg:")
+    assert wanted(with_driver, lambda url: create_engine(url).connect()) in (
+        {"SHOP_URL": "{url}"},
+        {"SHOP_URL": "{url+psycopg2}"},
+    )
+    assert wanted(with_driver, lambda url: asyncio.run(asyncpg.connect(url))) == {"SHOP_URL": "{url}"}
+    monkeypatch.setitem(sys.modules, default, None)
+    without_default = wanted(given, create_engine)
+    assert without_default["SHOP_URL"] in ("{url+asyncpg}", "{url+psycopg2}") and len(without_default) == 1
+    assert "another driver" in settings_to_add(ModuleNotFoundError(f"No module named {default!r}", name=default))
+    assert failed(lambda: __import__("no_such_module")) == {}
