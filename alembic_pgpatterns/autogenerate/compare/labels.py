@@ -146,9 +146,9 @@ def _fixed(name: str, declared: Any, actual: NamedType) -> list[ops.MigrateOpera
     if only_adds(declared, actual):
         comment = CommentOp((f"# pgpatterns: The downgrade leaves new labels of {name}.", f"#   {reason}."))
         return [comment, *_added(name, tuple(declared.enums), actual.labels)]
-    kept = f"{name} keeps its labels ({listed(actual.labels)}), and the models say ({listed(declared.enums)})"
+    state = f"{name} keeps its labels ({listed(actual.labels)}), and the models say ({listed(declared.enums)})"
     advice = "Declare the labels that the database has, or move the values to a column of another type"
-    return [CommentOp.of(Note(ModelDrift.name, f"labels of {name}", f"{kept}. {reason}. {advice}", warns=True))]
+    return [CommentOp.of(Note(ModelDrift.name, f"labels of {name}", f"{state}. {reason}. {advice}", warns=True))]
 
 
 _REPLACED = (
