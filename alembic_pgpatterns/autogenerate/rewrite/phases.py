@@ -13,7 +13,7 @@ from alembic.operations import ops
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import table_of
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
-from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, NewEnumOp
+from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, DropTypeOp, NewEnumOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Planned, Step, columns_of, touches
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import assignable, narrows
 from alembic_pgpatterns.autogenerate.rewrite.view_blocks import RetypeUnderViewsOp
@@ -42,11 +42,28 @@ def in_phases(planned: Sequence[Planned], facts: Facts) -> list[Planned]:
     first = max((step.level for item in split for step in item.steps if not step.contract), default=0)
     # By an even number: a step stays inside or outside of a transaction.
     above = first + 2 - first % 2
-    return [replace(item, steps=tuple(_lifted(step, above) for step in item.steps)) for item in split]
+    return _losing_last([_lifted(item, above) for item in split], facts)
 
 
-def _lifted(step: Step, above: int) -> Step:
-    return replace(step, level=step.level + above) if step.contract else step
+def _lifted(item: Planned, above: int) -> Planned:
+    return replace(item, steps=tuple(replace(s, level=s.level + above) if s.contract else s for s in item.steps))
+
+
+def _losing_last(planned: Sequence[Planned], facts: Facts) -> list[Planned]:
+    """Drop columns and tables behind what may fail on rows: then nothing is lost yet, and old code can run on."""
+    touched = [touches(item.change.up, facts) for item in planned]
+    movable: set[int] = set()
+    for number in reversed(range(len(planned))):
+        followers = (n for n in range(number + 1, len(planned)) if touched[n].follows(touched[number]))
+        # What stays behind a drop, such as a new column of the same name, keeps the drop where it is.
+        if isinstance(planned[number].change.up, _LOSES) and movable.issuperset(followers):
+            movable.add(number)
+    others = [step.level for n, item in enumerate(planned) for step in item.steps if step.contract and n not in movable]
+    last = max(others, default=0)
+    return [_lifted(item, last + last % 2) if number in movable else item for number, item in enumerate(planned)]
+
+
+_LOSES = (ops.DropColumnOp, ops.DropTableOp, DropTypeOp)
 
 
 def _waiting(planned: Sequence[Planned], facts: Facts) -> set[int]:
