@@ -1,4 +1,4 @@
-"""``flask pgcheck`` and the other commands, for projects with Flask-Migrate.
+"""``flask pgcheck`` and the other commands, for projects with Flask-Migrate, or with an env.py that asks Flask.
 
 Flask finds them by the entry point ``flask.commands``, without loading the application. The application is loaded when
 env.py runs for the first time. By then every connection is redirected, including those of the application.
@@ -55,11 +55,11 @@ def run(name: str, info: ScriptInfo, directory: str | None, x_arg: tuple[str, ..
         arguments: flags of ``alembic NAME``.
     """
     from alembic.config import CommandLine
-    from flask_migrate import Config
 
     folders = _folders() if directory is None else []
+    plain = directory is None and not folders and OWN_INI.is_file()
     directory = directory or (folders[0] if len(folders) == 1 else MIGRATIONS)
-    ini = Path(directory) / "alembic.ini"
+    ini = OWN_INI if plain else Path(directory) / "alembic.ini"
     set_program("flask")
     line = CommandLine("flask")
     line.subparsers.choices[name].prog = f"flask {name}"
@@ -73,9 +73,10 @@ def run(name: str, info: ScriptInfo, directory: str | None, x_arg: tuple[str, ..
         )
         say_error(f"FAILED: there is no {ini}. {several or first}")
         raise SystemExit(NOT_DONE)
-    config = Config(str(ini), cmd_opts=options)
-    _set_folder(config, directory)
-    config.attributes[FLASK] = {"application": _application(info), "directory": directory}
+    config = _config_class()(str(ini), cmd_opts=options)
+    if not plain:
+        _set_folder(config, directory)
+    config.attributes[FLASK] = {"application": _application(info), "directory": "" if plain else directory}
     if name == "pgrevision":
         options.autogenerate = True  # Flask-Migrate's env.py asks for it
     with _application_around_env_py(info):
@@ -84,6 +85,17 @@ def run(name: str, info: ScriptInfo, directory: str | None, x_arg: tuple[str, ..
 
 MIGRATIONS = "migrations"
 """Where Flask-Migrate has its files, if the application names no other folder."""
+OWN_INI = Path("alembic.ini")
+"""Of a project without Flask-Migrate, whose env.py asks ``current_app``; it says where the migrations are."""
+
+
+def _config_class() -> Any:
+    """Flask-Migrate's Config, which knows its own templates; Alembic's if the project has no Flask-Migrate."""
+    try:
+        from flask_migrate import Config
+    except ImportError:
+        from alembic.config import Config
+    return Config
 
 
 def _folders() -> list[str]:
@@ -102,7 +114,8 @@ def started_again(config: Any, start: Mapping[str, str]) -> Iterator[None]:
         start: what that command noted about itself.
     """
     set_program("flask")
-    _set_folder(config, start["directory"])
+    if start["directory"]:
+        _set_folder(config, start["directory"])
     with _application_around_env_py(ScriptInfo(app_import_path=start["application"] or None)):
         yield
 

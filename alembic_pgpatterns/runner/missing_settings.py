@@ -113,8 +113,8 @@ def _of_flask(error: BaseException) -> str:
     if is_program("flask") or not (outside or (early and _asks_flask(error))):
         return ""
     return (
-        "\nThis env.py needs Flask's application, which `alembic` does not load. With Flask-Migrate the commands are "
-        "`flask pgcheck`, `flask pgrevision` and `flask pgfix`."
+        "\nThis env.py needs Flask's application, which `alembic` does not load. `flask pgcheck`, `flask pgrevision` "
+        "and `flask pgfix` load it. If Flask does not find it: flask --app MODULE pgcheck"
     )
 
 

@@ -191,8 +191,9 @@ def _after_failure(run: EnvRun, environment: EnvironmentContext, error: BaseExce
     run.raised = error
     options = list(run.demands.needs(error))
     run.needs += options
-    if not run.configured:
-        run.needs += of_error(error, run.project.config, usable_driver(), usable_driver(ASYNC_DRIVERS))
+    needs = of_error(error, run.project.config, usable_driver(), usable_driver(ASYNC_DRIVERS))
+    # After that the error is of a revision, which lacks nothing of env.py's, but may read variables and files, too.
+    run.needs += (need for need in needs if not run.configured or need.kind in ("variable", "file"))
     own_fault = isinstance(error, PgPatternsError | HistoryError | HistoryDiffers | NoDowngrade | exc.SQLAlchemyError)
     if run.configured or own_fault or not run.request.without_env_py or _is_broken(run, error):
         return

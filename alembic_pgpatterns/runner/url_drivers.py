@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL
 from alembic_pgpatterns.runner.drivers import ASYNC_DRIVERS, usable_driver
 
 PLAIN = "{url}"
-_GIVEN = re.compile(r"postgresql(?:\+\w+)?://postgres[:@]")
+_OF_SETTINGS = re.compile(r"postgresql(?:\+\w+)?://postgres[:@]")
 """How a URL begins that the setting `env` gave: the scratch server's own user."""
 # psycopg may be there for our sake alone. Who has asyncpg wants it.
 _IN_ORDER = ("psycopg2", "asyncpg", "psycopg", "pg8000")
@@ -37,7 +37,7 @@ def _word(drivers: Sequence[str]) -> str:
 
 def is_given_url(value: object) -> bool:
     """Whether the settings have given this URL."""
-    return bool(_GIVEN.match(str(value)))
+    return bool(_OF_SETTINGS.match(str(value)))
 
 
 def other_urls(error: BaseException, text: str) -> Iterator[tuple[str, str]]:

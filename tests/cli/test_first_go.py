@@ -471,6 +471,14 @@ def test_a_missing_variable_of_a_project_without_an_ini_file(project: Project) -
     assert run.returncode == 255 and 'env = { SHOP_DATABASE_URL = "{url}" }' in run.stderr, run.stderr
 
 
+def test_init_writes_what_a_revision_demands(project: Project) -> None:
+    project.revision("b2", "import os\nos.environ['SHOP_SEARCH_HOST']", "a1")
+    project.write("pyproject.toml", '[project]\nname = "shop"\nversion = "1"\n')
+    check(project, "--init")
+    settings = tomllib.loads((project.folder / "pyproject.toml").read_text())["tool"]["alembic_pgpatterns"]
+    assert settings["env"] == {"SHOP_SEARCH_HOST": "localhost"}
+
+
 def test_a_project_that_says_that_it_knows_no_database(project: Project) -> None:
     project.env(
         head="import os, sqlalchemy\nurl = os.environ.get('SHOP_DB_URL')\n"

@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("flask_migrate")
 
 from tests.frameworks.conftest import NOBODY, Framework
+from tests.projects import MAKO
 
 pytestmark = pytest.mark.long
 
@@ -84,6 +85,71 @@ def test_the_help_is_that_of_the_command(project: Framework) -> None:
     text = project.run("flask", "pgcheck", "--help").stdout
     assert text.startswith("usage: flask pgcheck ") and "--write-baseline" in text
 
+
+def test_an_env_py_that_asks_flask_without_flask_migrate(project: Framework) -> None:
+    without = project.folder / "lib/flask_migrate.py"
+    without.parent.mkdir()
+    without.write_text("raise ImportError('not installed')")
+    project.variables["PYTHONPATH"] = "lib"
+    (project.folder / "app.py").write_text(WITHOUT_FLASK_MIGRATE)
+    (project.folder / "alembic.ini").write_text("[alembic]\nscript_location = %(here)s/history\n")
+    (project.folder / "history/versions").mkdir(parents=True)
+    (project.folder / "history/env.py").write_text(ASKS_FLASK)
+    (project.folder / "history/script.py.mako").write_text(MAKO)
+    (project.folder / "history/versions/0001_first.py").write_text(BY_HAND)
+    assert "flask --app" in project.run("alembic", "pgcheck", code=255).stderr
+    report = project.run("flask", "pgcheck", code=1).stdout
+    assert "1 revision, 2 tables" in report and "unindexed-foreign-key" in report and "not checked" not in report
+    project.run("flask", "pgfix", "--select", "unindexed-foreign-key", "--models")
+    assert "ix_book_order_author_id" in project.versions("history/versions")
+
+
+WITHOUT_FLASK_MIGRATE = """
+import os
+
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import BigInteger, ForeignKey, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+db = SQLAlchemy(model_class=Base)
+
+
+class Author(db.Model):
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    name: Mapped[str | None] = mapped_column(Text)
+
+
+class BookOrder(db.Model):
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    author_id: Mapped[int | None] = mapped_column(ForeignKey("author.id"))
+
+
+def create_app() -> Flask:
+    app = Flask(__name__)
+    app.config["SQLALCHEMY_DATABASE_URI"] = os.environ["DATABASE_URL"]
+    db.init_app(app)
+    return app
+"""
+
+ASKS_FLASK = """
+from alembic import context
+from flask import current_app
+from sqlalchemy import create_engine, pool
+
+from app import db
+
+engine = create_engine(current_app.config["SQLALCHEMY_DATABASE_URI"], poolclass=pool.NullPool)
+with engine.connect() as connection:
+    context.configure(connection=connection, target_metadata=db.metadata)
+    with context.begin_transaction():
+        context.run_migrations()
+"""
 
 OWN_PROGRAM = """
 from flask.cli import FlaskGroup
