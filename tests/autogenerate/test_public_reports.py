@@ -102,3 +102,11 @@ def test_options_of_a_toast_table_that_comes_with_a_column(project: InProcess) -
     there_and_back(project, models(box()))
     options = {"postgresql_with": {"toast.autovacuum_enabled": "false"}}
     there_and_back(project, models(box("Column('s', Text)").removesuffix(")") + f", **{options})"))
+
+
+def test_a_column_goes_together_with_a_label_of_its_enum(project: InProcess) -> None:
+    """On the way down the column comes back first, and its rows cannot have the label yet."""
+    kind = "Column('{}', Enum({}, name='kind'), nullable=False)"
+    there_and_back(project, models(box(kind.format("k", "'a', 'b'"), kind.format("j", "'a', 'b'"))))
+    project.look.execute("INSERT INTO box(k, j) VALUES ('b', 'b')")
+    there_and_back(project, models(box(kind.format("k", "'b', 'c'"))))

@@ -16,6 +16,7 @@ from alembic_pgpatterns.autogenerate.rewrite.changes import flatten, name_of
 from alembic_pgpatterns.autogenerate.rewrite.columns import default_text
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import enum_plugin
 from alembic_pgpatterns.autogenerate.rewrite.extensions import create_missing
+from alembic_pgpatterns.autogenerate.rewrite.filling import COMMON_LABELS
 from alembic_pgpatterns.autogenerate.rewrite.inner_types import named_types_of
 from alembic_pgpatterns.autogenerate.rewrite.named_types import create_statement
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, DropTypeOp, Note, SqlOp
@@ -71,6 +72,7 @@ def _compared(
     if labels.only_adds(item, actual):
         return labels.compare_labels(context, item, actual, labels.Changed())
     default = str(getattr(context.dialect, "default_schema_name", None) or "public")
+    _note_common_labels(upgrade_ops, item, actual, default)
     early = [op for op in _leaves(upgrade_ops) if _goes_first(op, actual, tuple(item.enums), default)]
     for container in [op for op in upgrade_ops.ops if isinstance(op, ops.ModifyTableOps)]:
         container.ops = [op for op in container.ops if all(op is not other for other in early)]
@@ -81,6 +83,14 @@ def _compared(
         _folded_defaults(upgrade_ops, actual, default),
     )
     return [*early, *labels.compare_labels(context, item, actual, changed)]
+
+
+def _note_common_labels(upgrade_ops: ops.UpgradeOps, item: Any, actual: NamedType, default_schema: str) -> None:
+    columns = {user.key for user in actual.users}
+    common = [label for label in actual.labels if label in item.enums]
+    for op in [op for op in _leaves(upgrade_ops) if isinstance(op, ops.DropColumnOp)]:
+        if (op.schema or default_schema, op.table_name, str(op.column_name)) in columns:
+            op.to_column().info[COMMON_LABELS] = common
 
 
 def _folded_defaults(

@@ -25,7 +25,7 @@ def column_back(op: ops.AddColumnOp, facts: Facts) -> tuple[Step, ...]:
     if facts.is_new(op.schema, op.table_name):
         return (plain(op),)
     subject = f"{op.table_name}.{op.column.name}"
-    value = stand_in(op.column.type)
+    value = stand_in(op.column)
     if isinstance(op.column.type, Uuid) and not _fits(op, str(value), facts):
         value = RANDOM
     if value is None or not _fits(op, value, facts):

@@ -14,6 +14,9 @@ from alembic_pgpatterns.autogenerate.rewrite.rendering import SqlOp, expression_
 FILLING = "_pgpatterns_filling"
 """The attribute of an alter_column that holds the value for rows without one, as SQL."""
 
+COMMON_LABELS = "pgpatterns_common_labels"
+"""The key of a column's ``info`` that holds the labels of its enum that it has before and after the revision."""
+
 ASK = "..."
 """The value that only a person knows: the statement is then written as a comment to complete."""
 
@@ -62,8 +65,11 @@ _STAND_INS: tuple[tuple[Any, str], ...] = (
 )
 
 
-def stand_in(kind: types.TypeEngine[Any]) -> str | None:
-    """A value of a type, as SQL, for rows whose own is lost; None if no value is obvious."""
+def stand_in(column: Column[Any]) -> str | None:
+    """A value of a column's type, as SQL, for rows whose own is lost; None if no value is obvious."""
+    kind = column.type
     if isinstance(kind, Enum):
-        return expression_text(literal(kind.enums[0])) if kind.enums else None
+        # A downgrade adds the column before its enum gets its old labels back.
+        labels = column.info.get(COMMON_LABELS, kind.enums)
+        return expression_text(literal(labels[0])) if labels else None
     return next((value for classes, value in _STAND_INS if isinstance(kind, classes)), None)
