@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,3 +111,20 @@ def test_a_column_goes_together_with_a_label_of_its_enum(project: InProcess) -> 
     there_and_back(project, models(box(kind.format("k", "'a', 'b'"), kind.format("j", "'a', 'b'"))))
     project.look.execute("INSERT INTO box(k, j) VALUES ('b', 'b')")
     there_and_back(project, models(box(kind.format("k", "'b', 'c'"))))
+
+
+@pytest.mark.parametrize("beside", ["Column('n', Integer)", "Column('n', Integer, nullable=False, server_default='1')"])
+def test_the_statement_that_a_person_completes(project: InProcess, beside: str) -> None:
+    """Alone in its file or in an autocommit block with other statements: it is short, and runs once it is completed."""
+    there_and_back(project, models(box("Column('n', Integer)")))
+    project.look.execute("INSERT INTO box SELECT FROM generate_series(1, 3000)")
+    written = project.revise(models(box(beside, "Column('u', Uuid, nullable=False)")))
+    for file in written:
+        lines = file.upgrade.splitlines()
+        start = next((n for n, line in enumerate(lines) if "Existing rows need a value in box.u" in line), len(lines))
+        comment = list(itertools.takewhile(lambda line: line.lstrip().startswith("#  "), lines[start + 1 :]))
+        assert len(comment) < 20
+        completed = [line.replace("#   ", "", 1).replace("= ...", "= gen_random_uuid()") for line in comment]
+        file.upgrade = "\n".join(lines[: start + 1] + completed + lines[start + 1 + len(comment) :])
+    project.upgrade(written)
+    assert project.look.execute("SELECT count(DISTINCT u) FROM box").fetchone() == (3000,)

@@ -74,3 +74,25 @@ def backfill(schema: str | None, table: str, column: str, value: str, where: str
     empty = f"{quote(column)} IS NULL" + (f" AND {where}" if where else "")
     values = {"table": name, "column": quote(column), "value": value, "where": empty, "most": str(MOST_PAGES)}
     return do_block(_BODY.substitute(values, regclass=literal))
+
+
+# Short, since a person reads it and writes the value. So the batches do not measure themselves, and a policy that hides
+# rows shows only when the CHECK is validated, which reads all rows whatever policies say. Nothing is lost by then.
+_TO_COMPLETE = Template("""
+BEGIN
+  FOR batch IN 0..greatest(pg_relation_size($regclass), (
+    SELECT max(pg_relation_size(relid)) FROM pg_partition_tree($regclass))) / 81920 LOOP
+    UPDATE $table SET $column = ...
+    WHERE $column IS NULL
+      AND ctid >= format('(%s,0)', batch * 10)::tid AND ctid < format('(%s,0)', batch * 10 + 10)::tid;
+    COMMIT;
+  END LOOP;
+  UPDATE $table SET $column = ... WHERE $column IS NULL;
+END """)
+
+
+def to_complete(schema: str | None, table: str, column: str) -> str:
+    """Return a DO block in which a person writes the value of a column in place of ``...``."""
+    name = qualified(schema, table)
+    literal = "'" + name.replace("'", "''") + "'"
+    return do_block(_TO_COMPLETE.substitute(table=name, column=quote(column), regclass=literal))

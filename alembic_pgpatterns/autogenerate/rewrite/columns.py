@@ -10,13 +10,13 @@ from sqlalchemy import Computed, FetchedValue, Identity, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import Column, DefaultClause, conv
 
-from alembic_pgpatterns.autogenerate.rewrite.backfill import backfill
+from alembic_pgpatterns.autogenerate.rewrite.backfill import backfill, to_complete
 from alembic_pgpatterns.autogenerate.rewrite.changes import altered
 from alembic_pgpatterns.autogenerate.rewrite.constraints import validate
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.filling import ASK, FILLING, FillOp, value_for_rows
 from alembic_pgpatterns.autogenerate.rewrite.plain_steps import NOT_VALID, own_transaction, plain, repeatable
-from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, InlineReferenceOp, Note, SqlOp
+from alembic_pgpatterns.autogenerate.rewrite.rendering import FillCommentOp, InlineReferenceOp, Note, SqlOp, sql_literal
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
 from alembic_pgpatterns.autogenerate.rewrite.table_names import alter_table, qualified
 from alembic_pgpatterns.patterns.revisions.blocking_not_null import BlockingNotNull
@@ -148,11 +148,12 @@ def _loose(column: Column[Any]) -> Column[Any]:
 
 def _fill_in(schema: str | None, table: str, column: str) -> Phase:
     """Return a commented statement to complete, because only people know the values."""
+    statement = sql_literal(escape_binds(to_complete(schema, table, column)))
     lines = (
-        f"{heading(schema, table, column)} Batches of pages keep locks short:",
-        *(f"#   {line}".rstrip() for line in backfill(schema, table, column, ASK).splitlines()),
+        f"{heading(schema, table, column)} Write it in place of the dots, and uncomment:",
+        *(f"#   {line}".rstrip() for line in f"op.execute({statement})".splitlines()),
     )
-    return Phase((CommentOp(lines, todo=f"fill {table}.{column}"),), autocommit=True)
+    return Phase((FillCommentOp(lines, todo=f"fill {table}.{column}"),), autocommit=True)
 
 
 def _filled(op: ops.AddColumnOp, value: str) -> str:

@@ -10,7 +10,7 @@ from alembic.operations import ops
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.lock_block import ATTEMPTS, in_order, lock_block
 from alembic_pgpatterns.autogenerate.rewrite.locked_tables import closed_tables, referenced_tables
-from alembic_pgpatterns.autogenerate.rewrite.rendering import AutocommitOp, CommentOp, Note, SqlOp
+from alembic_pgpatterns.autogenerate.rewrite.rendering import AutocommitOp, CommentOp, FillCommentOp, Note, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
 from alembic_pgpatterns.patterns.revisions.missing_lock_timeout import MissingLockTimeout
 from alembic_pgpatterns.patterns.revisions.timeout_kills_concurrent_build import TimeoutKillsConcurrentBuild
@@ -112,7 +112,7 @@ def _patience(timeout: str, reason: str = _WHY_TIMEOUT) -> Note:
 def _block(phases: Sequence[Phase], facts: Facts) -> list[ops.MigrateOperation]:
     inner = [op for phase in phases for op in (*_comments(phase), *phase.operations)]
     if all(isinstance(op, CommentOp) for op in inner):
-        return inner
+        return [op.with_block() if isinstance(op, FillCommentOp) else op for op in inner]
     note = Note(TimeoutKillsConcurrentBuild.name, "autocommit block", _PATIENT, aside=True)
     # For the session: outside a transaction SET LOCAL does nothing but warn.
     off = [SqlOp(f"SET {name} = 0") for name in _TIMEOUTS]

@@ -88,6 +88,16 @@ class CommentOp(ops.OpContainer):
         return CommentOp()
 
 
+class FillCommentOp(CommentOp):
+    """A statement to complete, which has to run outside of a transaction."""
+
+    def with_block(self) -> CommentOp:
+        """The comment with an autocommit block around the statement, for where none is around the comment."""
+        heading, *statement = self.lines
+        block = "#   with op.get_context().autocommit_block():"
+        return CommentOp((heading, block, *(f"#     {line[1:]}".rstrip() for line in statement)), todo=self.todo)
+
+
 class AdoptionOp(CommentOp):
     """Creates the baseline file when the first revision is rendered. `alembic check` renders nothing."""
 
