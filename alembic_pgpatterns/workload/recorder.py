@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import CodeType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
@@ -40,7 +41,10 @@ class Recorder:
         self._aggregate = Aggregate(self._sites, values)
         self._target: Any = engine if engine is not None else Engine
         self._source = source
-        self._engines: dict[Engine, tuple[EngineFacts, set[bool]]] = {}
+        # Weak: a suite may make an engine per test and leave its connections to the garbage collector. If they stayed
+        # open the server would soon have too many clients.
+        self._engines: WeakKeyDictionary[Engine, tuple[EngineFacts, set[bool]]] = WeakKeyDictionary()
+        self._facts: list[tuple[EngineFacts, set[bool]]] = []
         self._threads = threading.local()
         self._lock = threading.Lock()
         self._failures: dict[str, None] = {}
@@ -77,7 +81,7 @@ class Recorder:
     def workload(self) -> Workload:
         """The recorded workload."""
         self._aggregate.fold_all()
-        engines = tuple(dict.fromkeys(_with_sessions(*item) for item in self._engines.values()))
+        engines = tuple(dict.fromkeys(_with_sessions(*item) for item in self._facts))
         notes = tuple(f"some statements could not be recorded: {failure}" for failure in list(self._failures)[:5])
         return Workload(self._aggregate.statements(), self._source, engines, notes)
 
@@ -138,11 +142,13 @@ class Recorder:
             self._note_engine(connection.engine)
 
     def _note_engine(self, engine: Engine) -> None:
-        if engine not in self._engines:
-            self._engines[engine] = (engine_facts(engine), set())
+        noted = self._engines.get(engine)
+        if noted is None:
+            noted = self._engines[engine] = (engine_facts(engine), set())
+            self._facts.append(noted)
         expires = getattr(self._threads, "expires", None)
         if expires is not None:
-            self._engines[engine][1].add(expires)
+            noted[1].add(expires)
 
 
 def _attribute(path: Any) -> str | None:

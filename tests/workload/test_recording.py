@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session
 
 from alembic_pgpatterns.workload.files import read, write
 from alembic_pgpatterns.workload.model import Recorded, Workload, merged
+from alembic_pgpatterns.workload.recorder import Recorder
 from alembic_pgpatterns.workload.text import first_row
 
 MODELS = """
@@ -186,3 +193,23 @@ def run(session):
     mixed = Workload((*workload.statements, other))
     assert mixed.of_application().statements == workload.statements
     assert Workload((other,)).of_application().statements == (other,)
+
+
+def test_an_engine_of_one_test_ends_with_it(server: Any, tmp_path: Path) -> None:
+    """Its connections are closed by the garbage collector, or the server soon has too many clients."""
+    recorder = Recorder(tmp_path)
+    recorder.start()
+    try:
+        engine = create_engine(server.url())
+        recorder.test_begins("test", None)
+        with Session(engine) as session:
+            session.execute(text("SELECT 1"))
+        recorder.test_ends()
+        reference = weakref.ref(engine)
+        del engine, session
+        gc.collect()
+        assert reference() is None
+    finally:
+        recorder.stop()
+    (facts,) = recorder.workload().engines
+    assert (facts.pool, facts.expires_on_commit) == ("QueuePool", True)
