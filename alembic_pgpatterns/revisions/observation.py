@@ -15,6 +15,9 @@ Connection = Any
 SCHEMA = "pgpatterns_trace"
 """The schema of our functions in a watched database."""
 
+# PG_CONTEXT (docs, "Obtaining Information about an Error" and "Obtaining Execution Location Information") has the text
+# of a command that a function or a DO block runs, which log_statement does not log; for a function in SQL only its name
+# and the number of the statement. For a command that was sent it has the line of our function alone.
 # CREATE INDEX CONCURRENTLY fires only ddl_command_start (PostgreSQL docs, "Event Trigger Firing Matrix"; measured on
 # 15 and 18). That event reports the timeouts in force. The mark is that of `serverlog.MARK`.
 INSTALL = """
@@ -27,8 +30,13 @@ BEGIN
         'statement_timeout', (extract(epoch FROM current_setting('statement_timeout')::interval) * 1000)::int));
 END $f$;
 CREATE FUNCTION pgpatterns_trace.ended() RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $f$
+DECLARE
+    context text;
 BEGIN
-    RAISE LOG 'pgpatterns-trace%', json_build_object('event', 'ended', 'tag', tg_tag, 'locks',
+    GET DIAGNOSTICS context = PG_CONTEXT;
+    RAISE LOG 'pgpatterns-trace%', json_build_object('event', 'ended', 'tag', tg_tag, 'context', context, 'body',
+        (SELECT prosrc FROM pg_proc WHERE proname = substring(context from E'^[^\\n]*\\nSQL function "(.*?)" statement')
+         ORDER BY oid DESC LIMIT 1), 'locks',
         (SELECT json_agg(json_build_array(l.relation::bigint, l.mode, n.nspname, c.relname)) FROM pg_locks l
          LEFT JOIN pg_class c ON c.oid = l.relation LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.granted AND l.relation >= 16384

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from alembic_pgpatterns.revisions.commands import parse
 from alembic_pgpatterns.schema.names import Name
 
 MARK = "pgpatterns-trace"
@@ -28,6 +29,9 @@ SETTINGS: Mapping[str, str] = {
 
 _LINE = re.compile(rb"^~(\d+) (\S+) (\S*)~ (\w+):  (.*)$", re.DOTALL)
 _STATEMENT = re.compile(r"^(?:statement|execute [^:]*): (.*)$", re.DOTALL)
+# In elog.c and spi.c (_SPI_error_callback) of PostgreSQL 14 to 18.
+_IN_FUNCTION = re.compile(r'SQL statement "(.*?)"(?=\n(?:PL/pgSQL|SQL|PL/|SP-GiST|COPY)|\Z)', re.DOTALL)
+_IN_SQL_FUNCTION = re.compile(r'SQL function ".*?" statement (\d+)')
 _WORK = (
     ("rewrite", re.compile(r'^rewriting table "(?P<table>.+)"$')),
     ("scan", re.compile(r'^verifying table "(?P<table>.+)"$')),
@@ -50,7 +54,10 @@ class LogEntry:
 
 @dataclass(slots=True)
 class Notice:
-    """What an event trigger wrote. ``names`` of the locked relations; None for what was dropped."""
+    """What an event trigger wrote. ``names`` of the locked relations; None for what was dropped.
+
+    ``inner``: the command, if a function or a DO block ran it and its text is known.
+    """
 
     event: str
     tag: str
@@ -58,6 +65,7 @@ class Notice:
     names: dict[int, Name | None]
     objects: list[int]
     settings: dict[str, int]
+    inner: str | None = None
 
 
 @dataclass(slots=True)
@@ -128,4 +136,24 @@ def _notice(data: dict[str, Any]) -> Notice:
     for relation, mode, schema, name in data.get("locks") or ():
         locks.setdefault(relation, []).append(mode)
         names[relation] = Name(schema, name) if name is not None else None
-    return Notice(data["event"], data["tag"], locks, names, data.get("objects") or [], data.get("settings") or {})
+    inner = _inner(data.get("context") or "", data.get("body") or "")
+    return Notice(
+        data["event"], data["tag"], locks, names, data.get("objects") or [], data.get("settings") or {}, inner
+    )
+
+
+def _inner(context: str, body: str) -> str | None:
+    """The command that a function ran, from the context of the event trigger, whose first line is our own function.
+
+    Args:
+        context: as PostgreSQL writes it.
+        body: of the function, if it is one in SQL.
+    """
+    above = context.partition("\n")[2]
+    by_function = _IN_FUNCTION.match(above)
+    if by_function is not None:
+        return by_function[1]
+    by_sql = _IN_SQL_FUNCTION.match(above)
+    commands = parse(body) if by_sql is not None else ()
+    number = int(by_sql[1]) if by_sql is not None else 0
+    return commands[number - 1].text if 0 < number <= len(commands) else None

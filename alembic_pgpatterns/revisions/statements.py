@@ -314,7 +314,31 @@ def _call(item: LoggedStatement, calls: Sequence[Call]) -> Call | None:
     return None
 
 
-def _parts(commands: Sequence[Command], item: LoggedStatement) -> list[tuple[Command | None, list[Note]]]:
+_Noted = tuple[Command | None, list[Note]]
+"""A statement, and what the server reported while it ran."""
+
+
+def _parts(commands: Sequence[Command], item: LoggedStatement) -> list[_Noted]:
+    """The statements of one text with the server's notes, each behind those that functions and DO blocks ran for it."""
+    return [part for noted in _sent(commands, item) for part in _with_inner(*noted)]
+
+
+def _with_inner(command: Command | None, notes: Sequence[Note]) -> Iterator[_Noted]:
+    """The commands that a statement ran by functions, and then the statement itself.
+
+    Only DDL fires events, so of other statements in a function nothing is known but their locks.
+    """
+    waiting: list[Note] = []
+    for note in notes:
+        waiting.append(note)
+        inner = parse(note.inner) if isinstance(note, Notice) and note.inner is not None else ()
+        if inner:
+            yield inner[0], waiting
+            waiting = []
+    yield command, waiting
+
+
+def _sent(commands: Sequence[Command], item: LoggedStatement) -> list[_Noted]:
     """The server's notes, assigned to the statements of one text; each event names the kind of statement that ended."""
     if len(commands) < 2:
         return [(commands[0] if commands else None, list(item.notices))]
@@ -322,7 +346,8 @@ def _parts(commands: Sequence[Command], item: LoggedStatement) -> list[tuple[Com
     current, waiting = 0, list[Note]()
     for note in item.notices:
         waiting.append(note)
-        if isinstance(note, Notice) and note.event == "ended":
+        # What a function runs has a tag of its own, which says nothing about the statements of the text.
+        if isinstance(note, Notice) and note.event == "ended" and note.inner is None:
             verb = note.tag.split()[0]
             current = next((n for n in range(current, len(commands)) if commands[n].verb == verb), current)
             parts[current][1].extend(waiting)
