@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 import traceback
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ def end(config: Any, run: Callable[[Any, argparse.Namespace], int | None]) -> No
         run: takes the config and the flags; returns the exit code, None for 0.
     """
     options = config.cmd_opts or argparse.Namespace()
+    _let_warnings_be_warnings()
     try:
         _demand_folder()
         status = _status(config, options, run)
@@ -38,6 +40,14 @@ def end(config: Any, run: Callable[[Any, argparse.Namespace], int | None]) -> No
         status = _after(error, options)
     if status:
         sys.exit(status)
+
+
+def _let_warnings_be_warnings() -> None:
+    """Undo ``-W error`` and ``PYTHONWARNINGS=error``: a deprecation in Alembic would be an error of this program."""
+    if any(option.startswith("e") for option in sys.warnoptions):
+        warnings.filterwarnings("default")
+        for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+            warnings.filterwarnings("ignore", category=category)  # as Python does (docs, "Default Warning Filter")
 
 
 def _status(config: Any, options: argparse.Namespace, run: Callable[[Any, argparse.Namespace], int | None]) -> int:

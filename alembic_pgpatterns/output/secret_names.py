@@ -90,6 +90,8 @@ def looks_secret(value: str) -> bool:
     word = re.sub(r"^[bru](?=['\"])", "", value).strip("'\"`\\")[:300]
     if len(word) < 5 or " " in word or is_proposed(word) or HIDDEN in word or _COMMON.fullmatch(word) or is_named(word):
         return False
+    if re.fullmatch(r"(?=[^=]*\d)[\w+/-]{8,}={1,2}", word):
+        return True  # base64, which may begin with a slash
     if re.match(r"[~.]{0,2}/|\w+(?:/[\w.-]+)+\.\w+$|\w+://", word):
         return False
     if re.fullmatch(r"(?=[^=]*[\d+/])[\w+/-]{4,}={1,2}", word):

@@ -55,6 +55,7 @@ def without_secrets(text: str) -> str:
     """
     from alembic_pgpatterns.output import secret_errors as errors
     from alembic_pgpatterns.output.secret_arguments import without_arguments
+    from alembic_pgpatterns.output.secret_places import without_placed
     from alembic_pgpatterns.output.secret_prose import without_spoken
     from alembic_pgpatterns.output.secret_shapes import without_random_letters, without_shapes
 
@@ -66,6 +67,7 @@ def without_secrets(text: str) -> str:
         without_arguments,
         without_shapes,
         errors.without_named,
+        without_placed,
         without_spoken,
         without_random_letters,
     ):

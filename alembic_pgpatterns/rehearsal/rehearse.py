@@ -108,7 +108,8 @@ def _traced(
     local = replace(settings, server=None)
     empty = Run(project, local, progress, cache=HistoryCache.open(project, local))
     traced = empty.trace(scope, _before(project, scope[0]))
-    gathered.skipped += traced.skipped
+    # A revision that fails without rows is not rehearsed at all, which must not look like a revision without findings.
+    gathered.skipped += [replace(item, broken=item.subject.startswith("revision")) for item in traced.skipped]
     gathered.runs += traced.runs
     runs: dict[str, tuple[RevisionRun, ...]] = {}
     for run in traced.runs:

@@ -14,6 +14,7 @@ from alembic_pgpatterns.output.secrets import without_passwords, without_secrets
 SAMPLES = Path(__file__).parent / "samples"
 ODD = ("hunter2", "S3cr3t-Value+9")
 """Secrets that look like no word: hidden in every form."""
+BASE64 = "abC/dEf9+gh=="
 WORD = "correcthorse"
 """One that looks like a word: hidden where it stands behind what can only be a secret's name."""
 
@@ -42,6 +43,8 @@ def test_no_form_shows_a_secret(kind: str) -> None:
     assert len(FORMS[kind]) > 15
     for secret in ODD:
         assert not leaks(FORMS[kind], secret)
+    if "addresses" not in kind:  # there a slash has to be written %2F
+        assert not leaks(FORMS[kind], BASE64)
     if kind.startswith("with any word"):
         assert not leaks(FORMS[kind], WORD)
 
@@ -101,11 +104,16 @@ def test_a_value_of_the_environment_is_hidden_in_whatever_words(monkeypatch: pyt
         "://a:" * 4000 + "token",
         "{'password': " + "{" * 8000,
         "INSERT INTO t (password) VALUES ('a'" * 500,
+        "'" * 18_000,
+        "\\'" * 9000 + "token",
+        "URL(" * 4500,
+        "connect('a'," * 1500,
+        "KeyError: " * 1800,
     ],
-    ids=range(9),
+    ids=range(14),
 )
 def test_no_text_takes_long(text: str) -> None:
     begin = time.process_time()
     without_secrets(text)
     # Each of these takes well below a second; before the expressions had limits, some took hours.
-    assert time.process_time() - begin < 30
+    assert time.process_time() - begin < 10

@@ -72,7 +72,8 @@ def _instead(statement: Statement) -> str:
         return "Build it outside of the function, with CREATE INDEX CONCURRENTLY in an autocommit block."
     if command.kind != "create index":
         return block(with_words(command.text, "CONCURRENTLY"))
-    words = "CONCURRENTLY" if command.if_not_exists else "CONCURRENTLY IF NOT EXISTS"
+    # IF NOT EXISTS needs a name (docs, CREATE INDEX).
+    words = "CONCURRENTLY" if command.if_not_exists or not command.name else "CONCURRENTLY IF NOT EXISTS"
     return (
         block(with_words(command.text, words))
         + "\n# or op.create_index_concurrently, which also makes an index again that a failed build left"
