@@ -388,3 +388,11 @@ def test_a_flag_that_names_no_pattern(
     flag: str, names: str, project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert f"{flag} names no pattern." in said(capsys, 2, flag, names)
+
+
+def test_warnings_that_are_errors(project: Project) -> None:
+    """Alembic warns of a missing path_separator, which is no mistake of this package."""
+    ini = project.folder / "alembic.ini"
+    ini.write_text(ini.read_text() + "prepend_sys_path = .\n")
+    text = outcome(project, "pgcheck --exit-zero; echo $?", PYTHONWARNINGS="error")
+    assert text.endswith("0\n") and "internal error" not in text, text

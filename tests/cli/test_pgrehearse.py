@@ -163,3 +163,12 @@ def test_new_files_are_rehearsed(tmp_path: Path) -> None:
     assert "up, down and up again" in second.stdout
     assert " on rows, PostgreSQL" in second.stdout
     assert "fails-with-rows" in second.stdout
+
+
+def test_a_revision_that_fails_without_rows_is_no_success(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    project.sql("a1", "CREATE TABLE book (id bigint PRIMARY KEY)")
+    project.revision("b2", "import os; os._exit(0)", "a1")
+    run = project.alembic("pgrehearse", "b2", "--rows", "20", "--exit-zero", CI="")
+    assert run.returncode == 255, run.stdout
+    assert "FAILED: not everything was checked:" in run.stderr and "b2.py:12" in run.stderr
