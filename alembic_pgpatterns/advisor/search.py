@@ -42,10 +42,14 @@ class Built:
 
 @dataclass(frozen=True)
 class Cost:
-    """A statement's cost with some indexes, and the indexes that its plans use."""
+    """A statement's cost with some indexes, and the indexes that its plans use.
+
+    ``value``: the geometric mean of its variants' costs. ``of_variants``: each of them.
+    """
 
     value: float
     used: frozenset[str]
+    of_variants: tuple[float, ...]
 
 
 @dataclass
@@ -92,7 +96,8 @@ class Search:
     def _planned(self, question: Question) -> Cost:
         plans = [self._plan(variant) for variant in question.variants]
         value = math.exp(sum(math.log(max(plan.cost, 0.01)) for plan in plans) / len(plans))
-        return Cost(value, frozenset().union(*(plan.indexes for plan in plans)))
+        used = frozenset().union(*(plan.indexes for plan in plans))
+        return Cost(value, used, tuple(plan.cost for plan in plans))
 
     def _plan(self, variant: Variant) -> Plan:
         try:
@@ -195,9 +200,27 @@ class Choice:
         for item in questions:
             cost = self.search.cost(item, names)
             gain = orders(self.costs[item.statement.fingerprint], cost.value)
+            if self._only_sorts(group, item):
+                before = self.search.cost(item, self.chosen)
+                gain = min(map(orders, before.of_variants, cost.of_variants))
             if gain > NOTICED and cost.used.issuperset(group):
                 total += gain
         return total
+
+    def _only_sorts(self, group: Sequence[str], question: Question) -> bool:
+        """Whether an index has nothing of what a statement compares, only its order, and the statement has a LIMIT.
+
+        The planner reads such an index until enough rows fit, and takes it that those lie evenly in it. So it must be
+        better for all values: for the parent with the most children it is, for one with few it reads the whole table.
+        """
+        built = self.search.built[group[0]]
+        if len(group) > 1 or built.candidate.index.where is not None:
+            return False
+        keys = {key.column or key.expression for key in built.candidate.index.keys}
+        uses = [use for use in question.uses if use.table == built.table]
+        compared = {item.term.text for use in uses for item in (*use.equal, *use.ranges)}
+        compared |= {term.text for use in uses for term in (*use.joins, *(term for row in use.rows for term in row))}
+        return any(use.order and use.limit for use in uses) and not keys & compared
 
     def _replaced(self, built: Built, others: Iterable[str]) -> bool:
         """Whether another chosen index begins with the same keys: it does the same, only a little worse."""
