@@ -314,16 +314,16 @@ def _call(item: LoggedStatement, calls: Sequence[Call]) -> Call | None:
     return None
 
 
-_Noted = tuple[Command | None, list[Note]]
+_Reported = tuple[Command | None, list[Note]]
 """A statement, and what the server reported while it ran."""
 
 
-def _parts(commands: Sequence[Command], item: LoggedStatement) -> list[_Noted]:
+def _parts(commands: Sequence[Command], item: LoggedStatement) -> list[_Reported]:
     """The statements of one text with the server's notes, each behind those that functions and DO blocks ran for it."""
-    return [part for noted in _sent(commands, item) for part in _with_inner(*noted)]
+    return [part for sent in _sent(commands, item) for part in _with_inner(*sent)]
 
 
-def _with_inner(command: Command | None, notes: Sequence[Note]) -> Iterator[_Noted]:
+def _with_inner(command: Command | None, notes: Sequence[Note]) -> Iterator[_Reported]:
     """The commands that a statement ran by functions, and then the statement itself.
 
     Only DDL fires events, so of other statements in a function nothing is known but their locks.
@@ -338,7 +338,7 @@ def _with_inner(command: Command | None, notes: Sequence[Note]) -> Iterator[_Not
     yield command, waiting
 
 
-def _sent(commands: Sequence[Command], item: LoggedStatement) -> list[_Noted]:
+def _sent(commands: Sequence[Command], item: LoggedStatement) -> list[_Reported]:
     """The server's notes, assigned to the statements of one text; each event names the kind of statement that ended."""
     if len(commands) < 2:
         return [(commands[0] if commands else None, list(item.notices))]

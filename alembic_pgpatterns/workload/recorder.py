@@ -142,13 +142,13 @@ class Recorder:
             self._note_engine(connection.engine)
 
     def _note_engine(self, engine: Engine) -> None:
-        noted = self._engines.get(engine)
-        if noted is None:
-            noted = self._engines[engine] = (engine_facts(engine), set())
-            self._facts.append(noted)
+        facts = self._engines.get(engine)
+        if facts is None:
+            facts = self._engines[engine] = (engine_facts(engine), set())
+            self._facts.append(facts)
         expires = getattr(self._threads, "expires", None)
         if expires is not None:
-            noted[1].add(expires)
+            facts[1].add(expires)
 
 
 def _attribute(path: Any) -> str | None:
