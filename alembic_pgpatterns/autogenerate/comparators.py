@@ -12,7 +12,7 @@ from alembic_pgpatterns.autogenerate.compare.dropped import exactly
 from alembic_pgpatterns.autogenerate.compare.entities import entities_see, entities_see_no_more, in_order
 from alembic_pgpatterns.autogenerate.compare.foreign_keys import with_released_keys
 from alembic_pgpatterns.autogenerate.compare.inheritance import with_children
-from alembic_pgpatterns.autogenerate.compare.relations import logged_first
+from alembic_pgpatterns.autogenerate.compare.relations import with_persistence_placed
 from alembic_pgpatterns.autogenerate.compare.schemas import untranslated
 from alembic_pgpatterns.autogenerate.compare.tables import FORMS
 from alembic_pgpatterns.autogenerate.compare.types import compare_types
@@ -94,7 +94,7 @@ def after(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
     upgrade_ops.ops = with_released_keys(upgrade_ops.ops, forms, target.default_schema)
     compare_types(context, upgrade_ops, target.metadata)
     compare_views(context, upgrade_ops, target.metadata)
-    upgrade_ops.ops = logged_first(in_order(upgrade_ops.ops))
+    upgrade_ops.ops = with_persistence_placed(in_order(upgrade_ops.ops))
     comment = untranslated(context)
     if comment is not None:
         say(context.migration_context, " ".join(line.lstrip("# ") for line in comment.lines))

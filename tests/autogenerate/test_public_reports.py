@@ -128,3 +128,32 @@ def test_the_statement_that_a_person_completes(project: InProcess, beside: str) 
         file.upgrade = "\n".join(lines[: start + 1] + completed + lines[start + 1 + len(comment) :])
     project.upgrade(written)
     assert project.look.execute("SELECT count(DISTINCT u) FROM box").fetchone() == (3000,)
+
+
+def test_a_table_becomes_unlogged_when_what_references_it_goes(project: InProcess) -> None:
+    referencing = f"Table('lid', metadata, {ID}, Column('box_id', ForeignKey('box.id')))"
+    there_and_back(project, models(f"{box()}; {referencing}"))
+    there_and_back(project, models(f"Table('box', metadata, {ID}, prefixes=['UNLOGGED'])"))
+    there_and_back(project, models(f"{box()}; {referencing}"))
+
+
+class Pair(sa.types.UserDefinedType[Any]):
+    """As CompositeType of SQLAlchemy-Utils: its repr names classes that no file imports."""
+
+    cache_ok = True
+
+    def __init__(self, name: str, columns: list[sa.Column[Any]]) -> None:
+        self.name = name
+        self.columns = columns
+
+    def get_col_spec(self, **_: Any) -> str:
+        return self.name
+
+
+def test_a_type_whose_repr_is_no_code(project: InProcess) -> None:
+    project.look.execute("CREATE TYPE pair AS (one int, two text)")
+    metadata = sa.MetaData()
+    kind = Pair("pair", [sa.Column("one", sa.Integer), sa.Column("two", sa.Text)])
+    sa.Table("box", metadata, sa.Column("id", sa.BigInteger, primary_key=True), sa.Column("p", kind))
+    there_and_back(project, metadata)
+    there_and_back(project, models(box()))

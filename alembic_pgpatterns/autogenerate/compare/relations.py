@@ -97,20 +97,24 @@ class PersistenceOp(AlterTableOp):
     logged: bool
 
 
-def logged_first(operations: Sequence[Any]) -> list[Any]:
-    """The ops of an upgrade, with SET LOGGED before a new foreign key to the table.
+def with_persistence_placed(operations: Sequence[Any]) -> list[Any]:
+    """The ops of an upgrade: SET LOGGED before a new foreign key to the table, SET UNLOGGED after old ones went.
 
-    PostgreSQL lets no permanent table reference an UNLOGGED one (ATAddForeignKeyConstraint in commands/tablecmds.c).
+    PostgreSQL lets no permanent table reference an UNLOGGED one (ATAddForeignKeyConstraint and
+    ATPrepChangePersistence in commands/tablecmds.c).
     """
     containers = [op for op in operations if type(op) is ops.ModifyTableOps]
     leaves = [*operations, *(each for op in containers for each in op.ops)]
     referenced = {name for op in leaves for name in _referenced(op)}
-    early: list[Any] = []
+    released = any(isinstance(op, ops.DropTableOp | ops.DropConstraintOp | ops.DropColumnOp) for op in leaves)
+    made = [op for op in leaves if isinstance(op, PersistenceOp)]
+    early = [op for op in made if op.logged and str(op.table_name) in referenced]
+    late = [op for op in made if not op.logged and released]
+    for persistence in late:
+        persistence.after_drops = True
     for op in containers:
-        made = [each for each in op.ops if isinstance(each, PersistenceOp) and each.logged]
-        early += [each for each in made if str(each.table_name) in referenced]
-        op.ops = [each for each in op.ops if all(each is not item for item in early)]
-    return [*early, *operations]
+        op.ops = [each for each in op.ops if all(each is not item for item in (*early, *late))]
+    return [*early, *operations, *late]
 
 
 def _referenced(op: Any) -> list[str]:

@@ -14,7 +14,7 @@ from alembic_pgpatterns.autogenerate.rewrite.changes import Change, altered, tab
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
 from alembic_pgpatterns.autogenerate.rewrite.default_names import Names, applies, default_name, names_of_new_table
 from alembic_pgpatterns.autogenerate.rewrite.enum_plugin_ops import with_enum_ops_placed
-from alembic_pgpatterns.autogenerate.rewrite.rendering import DropTypeOp, expression_text
+from alembic_pgpatterns.autogenerate.rewrite.rendering import expression_text
 from alembic_pgpatterns.autogenerate.rewrite.steps import referenced_table, referenced_tables
 from alembic_pgpatterns.remedies.metadata_copy import parents_of
 from alembic_pgpatterns.schema.sql.binds import escape_binds
@@ -169,7 +169,7 @@ def with_ordered_drops(changes: Sequence[Change], facts: Facts) -> list[Change]:
         first = _unlinked(table, dropped, groups, facts)
         result.extend((*first, *groups.pop(table)))
         del dropped[table]
-    return sorted(result, key=lambda change: isinstance(change.up, DropTypeOp))
+    return sorted(result, key=lambda change: getattr(change.up, "after_drops", False))
 
 
 def _drop_order(dropped: dict[TableKey, Change], facts: Facts) -> list[TableKey]:

@@ -12,7 +12,7 @@ import sqlalchemy
 from sqlalchemy import Enum, Interval, TypeDecorator
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.types import NullType
+from sqlalchemy.types import NullType, UserDefinedType
 
 from alembic_pgpatterns.autogenerate.rewrite.own_transaction import in_transaction
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import type_text
@@ -129,9 +129,18 @@ def _with_application_types(render: Callable[..., Any], dialect: Any, stored: bo
         if context.opts.get("user_module_prefix") is None and _can_be_evaluated(kind):
             context.imports.add(f"import {type(kind).__module__}")
             return render(kind, context)
+        if isinstance(kind, UserDefinedType):
+            return _by_name(kind, dialect, context)
         return _stored(kind, dialect, context) if isinstance(kind, TypeDecorator) else render(kind, context)
 
     return render_type
+
+
+def _by_name(kind: UserDefinedType[Any], dialect: Any, context: AutogenContext) -> str:
+    """A type whose repr is no call that gives it again, such as SQLAlchemy-Utils' CompositeType: its name in SQL."""
+    name = str(dialect.type_compiler_instance.process(kind))
+    base = f"{context.opts['sqlalchemy_module_prefix'] or ''}types.UserDefinedType"
+    return f"type({type(kind).__name__!r}, ({base},), {{'get_col_spec': lambda self, **options: {name!r}}})()"
 
 
 def _without_metadata(kind: Enum) -> Enum:

@@ -135,6 +135,9 @@ class SqlOp(ops.ExecuteSQLOp):
     the comment above the statement; ``undo_note``: the one above what undoes it.
     """
 
+    after_drops = False
+    """Whether it comes after the tables that the revision drops."""
+
     def __init__(
         self,
         statement: str,
@@ -157,6 +160,8 @@ class SqlOp(ops.ExecuteSQLOp):
 
 class DropTypeOp(SqlOp):
     """``DROP TYPE``, ``DROP DOMAIN`` or ``DROP SEQUENCE``, after the tables and columns that had it."""
+
+    after_drops = True
 
 
 @dataclass(frozen=True, slots=True)
