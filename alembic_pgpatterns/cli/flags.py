@@ -20,10 +20,16 @@ def flags(options: argparse.Namespace) -> dict[str, object]:
     """The settings from flags; None for a flag that was not used.
 
     Raises:
-        SettingsError: --select or --ignore is there, but names nothing; or the file of --baseline is not there.
+        SettingsError: --select or --ignore is there, but names nothing; the file of --baseline is not there; --plan
+            and --format are given together.
     """
     values = vars(options)
     _demand_baseline(values)
+    if values.get("plan") and values.get("format"):
+        raise SettingsError(
+            "--plan prints the plan in place of the report, so --format has no effect. Leave one of them out; "
+            "--format html=FILE has the locks of each revision, too."
+        )
     fail_on = values.get("fail_on")
     return {
         "select": _names("--select", values.get("select")),

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from alembic_pgpatterns.checks.named import demand_files, demand_references, demand_server
+from alembic_pgpatterns.checks.needs import with_needs
 from alembic_pgpatterns.checks.rebase import Rebase, RebaseProof, plan_rebase, prove_rebase
+from alembic_pgpatterns.cli.at_heads import say_found
 from alembic_pgpatterns.cli.flags import flags
 from alembic_pgpatterns.cli.stdout import standard_output
 from alembic_pgpatterns.config.settings import Settings, SettingsError
@@ -57,7 +59,13 @@ def _rebased(project: Project, settings: Settings, options: argparse.Namespace) 
     rebase = plan_rebase(project.history, head, onto)
     with workspace(project.config, project, head.revision) as work:
         with progress_on(sys.stderr) as progress:
-            proof = prove_rebase(Run(project, settings, progress), rebase, downgrade=settings.downgrade)
+            _, proof = with_needs(
+                project,
+                settings,
+                progress,
+                lambda settings: prove_rebase(Run(project, settings, progress), rebase, downgrade=settings.downgrade),
+            )
+        say_found(project)
         _must_be_equal(proof, rebase)
         for item in rebase.first:
             path = Path(item.path)

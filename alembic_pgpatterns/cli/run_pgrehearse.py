@@ -8,21 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from alembic_pgpatterns import report as reports
+from alembic_pgpatterns.cli.at_heads import say_found
 from alembic_pgpatterns.cli.exit_codes import FINDINGS
 from alembic_pgpatterns.cli.flags import flags, incomplete
 from alembic_pgpatterns.cli.stdout import standard_output
-from alembic_pgpatterns.config.settings import SettingsError
 from alembic_pgpatterns.config.sources import settings_of
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.findings.report_model import Report
-from alembic_pgpatterns.rehearsal.options import Options, bytes_of, seconds_of
+from alembic_pgpatterns.rehearsal.options import Options, bytes_of, demand_rows, seconds_of
 from alembic_pgpatterns.rehearsal.rehearse import rehearse
 from alembic_pgpatterns.rehearsal.verdict import rehearsal_of
 from alembic_pgpatterns.report import rehearsal as writer
 from alembic_pgpatterns.report.progress import progress_on
-
-MOST_ROWS = 2_000_000_000
-"""Row numbers are values of integer columns, too."""
 
 
 def run(config: Any, options: argparse.Namespace) -> int:
@@ -36,6 +33,7 @@ def run(config: Any, options: argparse.Namespace) -> int:
     outputs = reports.outputs(getattr(options, "format", None) or ["text"])
     with Project(config, settings) as project, progress_on(sys.stderr) as progress:
         gathered = rehearse(project, settings, rehearsal_options, progress)
+        say_found(project)
     result = rehearsal_of(gathered, settings)
     report = Report(findings=result.findings, skipped=(*result.skipped, *result.unrehearsed))
     if getattr(options, "plan", None):
@@ -70,14 +68,3 @@ def options_of(options: argparse.Namespace, seed: Path | None) -> Options:
         seed=Path(seed_rows).absolute() if seed_rows else seed,
         triggers=bool(values.get("triggers")),
     )
-
-
-def demand_rows(rows: int, flag: str) -> None:
-    """Raise SettingsError unless there can be so many rows.
-
-    Args:
-        rows: of the largest table.
-        flag: the flag that gave it.
-    """
-    if not 1 <= rows <= MOST_ROWS:
-        raise SettingsError(f"{flag}: {rows} is not a number of rows from 1 to {MOST_ROWS:,}.")

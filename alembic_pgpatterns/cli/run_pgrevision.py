@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from alembic_pgpatterns.checks.dry_run import dry_run
-from alembic_pgpatterns.cli.at_heads import at_heads
+from alembic_pgpatterns.checks.needs import with_needs
+from alembic_pgpatterns.cli.at_heads import at_heads, say_found
 from alembic_pgpatterns.cli.exit_codes import FINDINGS
 from alembic_pgpatterns.cli.flags import flags
 from alembic_pgpatterns.cli.interpreter import demand_this_one
 from alembic_pgpatterns.cli.revision_task import next_operations, write_revision
-from alembic_pgpatterns.cli.run_pgrehearse import demand_rows
 from alembic_pgpatterns.cli.stdout import standard_output
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.config.sources import settings_of
@@ -28,7 +28,7 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.fix.workspace import Workspace, workspace
 from alembic_pgpatterns.output.counts import counted
 from alembic_pgpatterns.output.safe_text import inert
-from alembic_pgpatterns.rehearsal.options import Options
+from alembic_pgpatterns.rehearsal.options import Options, demand_rows
 from alembic_pgpatterns.rehearsal.rehearse import rehearse
 from alembic_pgpatterns.rehearsal.verdict import rehearsal_of
 from alembic_pgpatterns.report import Output
@@ -245,5 +245,12 @@ def try_out_file(config: Any, path: str, identifiers: Sequence[str]) -> None:
         by_identifier = {item.revision: item for item in project.revisions}
         new = [by_identifier[identifier] for identifier in identifiers if identifier in by_identifier] or [of_file]
         before = project.ancestors([new[0].revision]) - {new[0].revision}
-        with progress_on(sys.stderr) as progress, Run(project, settings, progress).at(before, watched=True) as at:
-            _try_out(config, at, [(item.revision, item.path) for item in new])
+        files = [(item.revision, item.path) for item in new]
+        with progress_on(sys.stderr) as progress:
+
+            def try_out(settings: Settings) -> None:
+                with Run(project, settings, progress).at(before, watched=True) as at:
+                    _try_out(config, at, files)
+
+            with_needs(project, settings, progress, try_out)
+        say_found(project)

@@ -99,7 +99,8 @@ class Settings:
         "package. The program `alembic-pgpatterns` takes the active environment's, or `.venv`'s, by itself.",
     )
     time_limit: str = setting(
-        "10m", "How long the project's code may run at a time: seconds, or a number with `s`, `m` or `h`."
+        "10m",
+        "How long the project's code, or one `upgrade_command`, may run: seconds, or a number with `s`, `m` or `h`.",
     )
     allow_connect: tuple[str, ...] = setting(
         (),

@@ -86,10 +86,13 @@ class TraceResult:
 
     def settled(self) -> dict[str, tuple[RevisionRun, ...]]:
         """The runs by revision, of those that would behave the same next time."""
+        return {name: runs for name, runs in self.by_revision().items() if name not in self.unsettled}
+
+    def by_revision(self) -> dict[str, tuple[RevisionRun, ...]]:
+        """The runs by revision: one per database."""
         result: dict[str, tuple[RevisionRun, ...]] = {}
         for run in self.runs:
-            if run.revision not in self.unsettled:
-                result[run.revision] = (*result.get(run.revision, ()), run)
+            result[run.revision] = (*result.get(run.revision, ()), run)
         return result
 
 

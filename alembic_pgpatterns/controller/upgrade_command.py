@@ -52,6 +52,7 @@ def command_up_to(run: RunContext, database: str, targets: Iterable[str]) -> Non
             env=settings.env,
             cwd=Path.cwd(),
             allowed=Confinement.of(settings).allowed,
+            seconds=settings.seconds,
         )
 
 

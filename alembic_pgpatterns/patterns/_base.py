@@ -202,7 +202,12 @@ class Pattern:
             evidence: the queries that support it, in words, which are added to the message.
             certain: it needs no such evidence, although the pattern's basis is queries.
             cause: what several findings of this pattern come from, such as the text that all policies have.
+
+        Raises:
+            TypeError: ``at`` is no object of the schema, such as the name of a table.
         """
+        if not hasattr(at, "identifier"):
+            raise TypeError(f"at={at!r:.60}: give the table, the column or the constraint itself, not its name")
         identity = f"{at.identifier} {detail}" if detail else at.identifier
         return Finding(
             pattern=self.name,

@@ -83,3 +83,18 @@ class Budget:
         """Raise LimitReached if the time is over."""
         if self.left <= 0:
             raise LimitReached(TIME_IS_OVER)
+
+
+MOST_ROWS = 2_000_000_000
+"""Row numbers are values of integer columns, too."""
+
+
+def demand_rows(rows: int, flag: str) -> None:
+    """Raise SettingsError unless there can be so many rows.
+
+    Args:
+        rows: of the largest table.
+        flag: the flag that gave it.
+    """
+    if not 1 <= rows <= MOST_ROWS:
+        raise SettingsError(f"{flag}: {rows} is not a number of rows from 1 to {MOST_ROWS:,}.")

@@ -11,6 +11,7 @@ import psycopg
 from alembic_pgpatterns.advisor.facts import Statistics
 from alembic_pgpatterns.advisor.statistics import read_statistics
 from alembic_pgpatterns.checks.named import demand_files, demand_references, demand_server, rows_text
+from alembic_pgpatterns.checks.needs import with_needs
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.controller.cache.history import HistoryCache
 from alembic_pgpatterns.controller.env_run import NothingRan
@@ -19,6 +20,7 @@ from alembic_pgpatterns.controller.progress import Progress
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.controller.selection import named_revision, scope_of
+from alembic_pgpatterns.controller.tracer import TraceResult
 from alembic_pgpatterns.errors import PgPatternsError, first_line
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.skipped import Skipped
@@ -70,7 +72,13 @@ def rehearse(project: Project, settings: Settings, options: Options, progress: P
         demand_server(settings)
         return gathered
     budget = Budget(options.seconds, len(scope))
-    runs = _traced(project, settings, scope, progress, gathered)
+    settings, traced = with_needs(
+        project, settings, progress, lambda settings: _traced(project, settings, scope, progress), lambda it: it.failed
+    )
+    # A revision that fails without rows is not rehearsed at all, which must not look like a revision without findings.
+    gathered.skipped += [replace(item, broken=item.subject.startswith("revision")) for item in traced.skipped]
+    gathered.runs += traced.runs
+    runs = traced.by_revision()
     with rehearsal_server(settings, options.bytes) as server:
         gathered.server = f"PostgreSQL {server.version // 10000}.{server.version % 10000} ({server.source})"
         stage = Stage(Run(project, settings, progress).on(server), Watch(server, budget, options.bytes))
@@ -99,22 +107,13 @@ def _scope(project: Project, settings: Settings, options: Options, gathered: Gat
     return scope.revisions
 
 
-def _traced(
-    project: Project, settings: Settings, scope: Sequence[Revision], progress: Progress, gathered: Gathered
-) -> dict[str, tuple[RevisionRun, ...]]:
+def _traced(project: Project, settings: Settings, scope: Sequence[Revision], progress: Progress) -> TraceResult:
     """A run of each revision on empty tables: the tables that it touches, and the schema before and after."""
     progress.say("running the revisions on empty tables")
     # The cache has the traces of pgcheck, but only those of throw-away servers.
     local = replace(settings, server=None)
     empty = Run(project, local, progress, cache=HistoryCache.open(project, local))
-    traced = empty.trace(scope, _before(project, scope[0]))
-    # A revision that fails without rows is not rehearsed at all, which must not look like a revision without findings.
-    gathered.skipped += [replace(item, broken=item.subject.startswith("revision")) for item in traced.skipped]
-    gathered.runs += traced.runs
-    runs: dict[str, tuple[RevisionRun, ...]] = {}
-    for run in traced.runs:
-        runs[run.revision] = (*runs.get(run.revision, ()), run)
-    return runs
+    return empty.trace(scope, _before(project, scope[0]))
 
 
 def _before(project: Project, script: Revision) -> frozenset[str]:

@@ -7,7 +7,7 @@ import sys
 from collections import deque
 from typing import Any
 
-MOST_LINES = 100
+MOST_LINES = 30
 """Lines that a failure shows."""
 
 _lines: deque[str] = deque(maxlen=MOST_LINES)

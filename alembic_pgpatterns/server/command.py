@@ -8,6 +8,7 @@ import re
 import shlex
 import signal
 import subprocess
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -51,6 +52,7 @@ def run_command(
     env: Mapping[str, str],
     cwd: Path,
     allowed: Allowed = NOTHING,
+    seconds: float | None = None,
     echo: Callable[[str], None] = lambda line: None,
 ) -> None:
     """Run a shell ``command`` in ``cwd`` with the environment variables of ``env``, until it ends.
@@ -58,12 +60,12 @@ def run_command(
     The values of ``env`` are templates: ``{url}`` (``postgresql://…``, for libpq and SQLAlchemy), ``{url+asyncpg}``
     (``postgresql+asyncpg://…``, and so for each driver of SQLAlchemy), ``{host}``, ``{port}``, ``{user}``,
     ``{password}``, ``{database}``; ``{{`` and ``}}`` are braces. libpq's variables are set too; the user's own values
-    of them are removed. If the kernel supports the fences, the command can only connect to
-    the server and to what is ``allowed``. ``echo`` gets each line of output at once. The command's whole process
-    group is ended if this process is interrupted or gets SIGTERM.
+    of them are removed. If the kernel supports the fences, the command can only connect to the server and to what is
+    ``allowed``. After ``seconds`` it is ended (None: never). ``echo`` gets each line of output at once. The command's
+    whole process group is ended if this process is interrupted or gets SIGTERM.
 
-    Raises PgPatternsError if the command fails or cannot be started, with the end of its output but without the
-    password, or if a template is wrong.
+    Raises PgPatternsError if the command fails, takes too long or cannot be started, with the end of its output but
+    without the password, or if a template is wrong.
     """
     values = _values(server, database)
     environment = _environment(server, database, values, env)
@@ -72,20 +74,47 @@ def run_command(
     try:
         with sigterm_as_exit(), _running(command, cwd, environment, reach) as process:
             assert process.stdout is not None
-            for line in process.stdout:
-                shown = _hidden(line.rstrip("\n"), values["password"])
-                tail.append(shown)
-                echo(shown)
-            code = process.wait()
+            with _ended_after(seconds, process) as expired:
+                for line in process.stdout:
+                    shown = _hidden(line.rstrip("\n"), values["password"])
+                    tail.append(shown)
+                    echo(shown)
+                code = process.wait()
     except OSError as error:
         raise PgPatternsError(f"the upgrade command could not be started in {cwd}: {error}") from error
-    if code:
-        server_failure = server.failure()
+    if code or expired.is_set():
         output = "\n".join(f"  {line}" for line in tail) or "  (it printed nothing)"
+        ending = f"ran for longer than time_limit ({seconds:g} s) and was ended" if expired.is_set() else _ending(code)
+        way_out = LONGER if expired.is_set() else server.failure()
         raise PgPatternsError(
-            f"the upgrade command {command!r} {_ending(code)} in {cwd}. The end of its output:\n{output}\n"
-            + (server_failure or f"It was given {', '.join(sorted(env)) or 'no variable of the setting `env`'}.")
+            f"the upgrade command {command!r} {ending} in {cwd}. The end of its output:\n{output}\n"
+            + (way_out or f"It was given {', '.join(sorted(env)) or 'no variable of the setting `env`'}.")
         )
+
+
+LONGER = 'If it needs longer, set time_limit = "30m" in [tool.alembic_pgpatterns].'
+
+
+@contextlib.contextmanager
+def _ended_after(seconds: float | None, process: subprocess.Popen[str]) -> Iterator[threading.Event]:
+    """Kill the command's process group after so many seconds; the event says whether that has happened."""
+    expired = threading.Event()
+
+    def end() -> None:
+        expired.set()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+    # A thread, since the command may print nothing, and then reading its output waits for it.
+    timer = threading.Timer(seconds, end) if seconds else None
+    if timer is not None:
+        timer.daemon = True
+        timer.start()
+    try:
+        yield expired
+    finally:
+        if timer is not None:
+            timer.cancel()
 
 
 def _values(server: Server, database: str) -> dict[str, str]:

@@ -308,6 +308,10 @@ def test_live_urls_that_are_none(url: str, project: Project, capsys: pytest.Capt
     assert "--live" in said(capsys, 255, "--live", url)
 
 
+def test_a_plan_and_a_format(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--format has no effect" in said(capsys, 2, "--plan", "--format", "html=report.html")
+
+
 @pytest.mark.sample(4)
 @pytest.mark.parametrize("flags", [("--plan",), ("--write-baseline",), ("--show-settings",), ()])
 def test_a_full_device(flags: tuple[str, ...], project: Project) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import BOOKS_AND_AUTHORS, make
+from tests.projects import BOOKS_AND_AUTHORS, Project, make
 
 BOOKS = """
 CREATE TABLE author (id bigserial PRIMARY KEY);
@@ -37,3 +37,38 @@ def test_a_role_that_nothing_creates(tmp_path: Path) -> None:
         run = project.alembic(*command)
         assert run.returncode != 255 and 'roles = ["reporting"]' in run.stderr, run.stderr
     assert len(list(project.versions.glob("*.py"))) > 1
+
+
+GRANT = "GRANT SELECT ON author TO reporting"
+OPTION = 'roles = ["reporting"]'
+
+
+@pytest.fixture
+def branches(tmp_path: Path) -> Project:
+    """Two branches, of which both grant rights to a role that nothing creates."""
+    project = make(tmp_path)
+    project.sql("a1", f"CREATE TABLE author (id bigint PRIMARY KEY); {GRANT}")
+    project.sql("b1", "CREATE TABLE book (id bigint PRIMARY KEY)", "a1")
+    project.sql("c1", GRANT, "a1")
+    return project
+
+
+def test_a_rebase_finds_it_out(branches: Project) -> None:
+    run = branches.alembic("pgrebase", "c1", "--onto", "b1")
+    assert run.returncode == 0 and OPTION in run.stderr, run.stderr
+    assert "down_revision = 'b1'" in (branches.versions / "c1.py").read_text()
+
+
+def test_a_rehearsal_finds_it_out(branches: Project) -> None:
+    (branches.versions / "c1.py").unlink()
+    branches.sql("b2", GRANT.replace("author", "book"), "b1")
+    run = branches.alembic("pgrehearse", "b2", "--rows", "500", "--exit-zero")
+    assert run.returncode == 0 and OPTION in run.stderr, run.stderr
+
+
+def test_the_hook_finds_it_out(branches: Project) -> None:
+    (branches.versions / "c1.py").unlink()
+    hook = "[post_write_hooks]\nhooks = check\ncheck.type = pgpatterns\n"
+    branches.write("alembic.ini", (branches.folder / "alembic.ini").read_text() + hook)
+    run = branches.alembic("revision", "-m", "next")
+    assert run.returncode == 0 and OPTION in run.stderr, run.stderr

@@ -121,6 +121,13 @@ class ShortName(SchemaPattern):
 '''
 
 
+def test_a_plugin_that_gives_a_name_in_place_of_the_table(project: Project) -> None:
+    project.write("house_rules.py", PLUGIN.format(finding="self.finding(table.name, 'short')"))
+    project.write("pyproject.toml", '[tool.alembic_pgpatterns]\nplugins = ["house_rules"]\n')
+    error = refused(project, "pgcheck")
+    assert "give the table, the column or the constraint itself, not its name" in error and "house_rules.py:" in error
+
+
 @pytest.mark.parametrize(
     ("finding", "problem"),
     [

@@ -66,6 +66,13 @@ def test_failure_shows_the_end_of_the_output(database: Any, tmp_path: Path) -> N
         run_command("true", server=database.server, database=database.name, env={"A": "{Url}"}, cwd=tmp_path)
 
 
+def test_a_command_that_takes_too_long(database: Any, tmp_path: Path) -> None:
+    command = script(tmp_path, "import time\nprint('begun', flush=True)\ntime.sleep(600)")
+    with pytest.raises(PgPatternsError, match=r"longer than time_limit \(0\.5 s\)") as caught:
+        run_command(command, server=database.server, database=database.name, env={}, cwd=tmp_path, seconds=0.5)
+    assert 'time_limit = "30m"' in str(caught.value)
+
+
 def test_tcp_with_a_password_that_is_never_shown(tmp_path: Path) -> None:
     with throwaway_server(listen=True) as server:
         name = server.create_database("über dir")
