@@ -228,6 +228,8 @@ class _Proposals:
         if not keys:
             return
         index = CreateIndex(self._use.table, keys, where=where)
+        if where is None and self._names_one_row(index):
+            return
         yield Candidate(index)
         include = self._include(index, fixed)
         if include:

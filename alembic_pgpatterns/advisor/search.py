@@ -17,6 +17,8 @@ FLOOR = 10.0
 LEAST = 0.1
 """Orders of magnitude over the whole workload that an index must gain."""
 NOTICED = 0.05
+SAVED = 50.0
+"""Units of the planner that an index must save in one statement: a fraction of a millisecond, or some ten pages."""
 COMPLETION = 0.1
 """How much more an index may cost if it also has the range or the order of its statements."""
 _ALIKE = 0.4
@@ -203,7 +205,8 @@ class Choice:
             if self._only_sorts(group, item):
                 before = self.search.cost(item, self.chosen)
                 gain = min(map(orders, before.of_variants, cost.of_variants))
-            if gain > NOTICED and cost.used.issuperset(group):
+            saved = self.costs[item.statement.fingerprint] - cost.value
+            if gain > NOTICED and saved >= SAVED and cost.used.issuperset(group):
                 total += gain
         return total
 

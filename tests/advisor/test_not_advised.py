@@ -1,0 +1,63 @@
+"""Indexes that a planner would use, and that are not worth having."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from alembic_pgpatterns.advisor.candidates import candidates
+from alembic_pgpatterns.advisor.predicates import Comparison, TableUse, Term
+from alembic_pgpatterns.advisor.questions import Knowledge, Question
+from alembic_pgpatterns.schema.catalog import reader as catalog
+from alembic_pgpatterns.schema.names import Name
+from alembic_pgpatterns.workload.model import Workload
+from tests.advised import advise, keys_of
+from tests.recorded import recorded
+
+TABLES = """
+CREATE TABLE project (id int PRIMARY KEY);
+CREATE TABLE person (id bigint PRIMARY KEY, project_id int NOT NULL REFERENCES project);
+CREATE TABLE bill (
+    id bigint PRIMARY KEY, payer_id bigint NOT NULL REFERENCES person, at timestamptz NOT NULL, kind int
+);
+CREATE INDEX ON person (project_id); CREATE INDEX ON bill (payer_id);
+"""
+ROWS = {"project": 200_000, "person": 1_000_000}
+
+
+def test_the_newest_of_one_among_many_is_found_by_its_key(server: Any) -> None:
+    """The planner reads the bills by their time where it takes it that those of one project lie evenly among them."""
+    text = (
+        "SELECT b.* FROM bill b JOIN person p ON p.id = b.payer_id WHERE p.project_id = $1 ORDER BY b.at DESC LIMIT 1"
+    )
+    assert keys_of(advise(server, TABLES, _with_values(recorded(text), 7), ROWS), "bill") == []
+
+
+def test_the_newest_of_all_are_found_by_their_time(server: Any) -> None:
+    text = "SELECT * FROM bill WHERE kind <> $1 ORDER BY at DESC LIMIT 20"
+    assert keys_of(advise(server, TABLES, _with_values(recorded(text), 7), ROWS), "bill") == ["(at)"]
+
+
+def test_a_unique_key_finds_its_row_without_further_columns(server: Any) -> None:
+    name = server.create_database("test_candidates")
+    with server.connect(name) as connection:
+        connection.execute(TABLES)
+        schema = catalog.read(connection)
+    server.drop_database(name)
+    use = TableUse(Name("public", "person"), "p", joins=[Term("id")], equal=[Comparison(Term("project_id"), "=", 1)])
+    (statement,) = recorded("SELECT 1").statements
+    knowledge = Knowledge(schema, *([lambda *_: 1.0] * 5))
+    proposed = [item.index.keys for item in candidates([Question(statement, (use,))], knowledge)]
+    assert ("project_id", "id") in [tuple(key.column for key in keys) for keys in proposed]
+    assert [keys for keys in proposed if keys[0].column == "id"] == []
+
+
+def test_a_table_of_few_pages_is_read_in_no_time(server: Any) -> None:
+    tables = "CREATE TABLE item (id bigint PRIMARY KEY, code uuid, kind int)"
+    text = "SELECT * FROM item WHERE code = $1 AND kind = $2"
+    workload = _with_values(recorded(text), "00000000-0000-0000-0000-000000000001", 1)
+    assert keys_of(advise(server, tables, workload, {"item": 1500}), "item") == []
+
+
+def _with_values(workload: Workload, *values: object) -> Workload:
+    return Workload(tuple(replace(item, values=(values,)) for item in workload.statements))
