@@ -378,7 +378,7 @@ def prepared(server: ThrowawayServer, rows: int, change: Change) -> str:
     partitioned = change.models == PARTITIONED
     name = f"rows_{['plain', 'virtual', 'partitioned'][partitioned * 2 or change.models == VIRTUAL]}"
     with server.connect() as connection:
-        if connection.execute("SELECT FROM pg_database WHERE datname = %s", (name,)).fetchone():
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
             return name
     server.create_database(name)
     with server.connect(name) as connection:

@@ -54,8 +54,8 @@ def why_not_editable(fix: Fix) -> str | None:
         return f"the type and the default must change together: {'; '.join(_by_hand(fix))}"
     if edits(fix.remedy) is None:
         return (
-            "the models need a change that pgfix cannot make (it writes indexes, Text, BigInteger and "
-            f"DateTime(timezone=True)): {'; '.join(_by_hand(fix))}"
+            "the models need a change that pgfix cannot make (it writes indexes, Text, BigInteger, "
+            f"DateTime(timezone=True) and nullable=False): {'; '.join(_by_hand(fix))}"
         )
     reasons = (_why_not_here(place, parts) for place, parts in _by_place(fix).items())
     return next((reason for reason in reasons if reason is not None), None)

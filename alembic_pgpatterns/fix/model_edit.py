@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One change: a new index or CHECK on a table, or another type of a column.
+    """One change: a new index or CHECK on a table, another type of a column, or a keyword of it.
 
     ``expression``: the new Python source.
     """
@@ -21,5 +21,7 @@ class Edit:
     """Names of the types that may be there now."""
     removes: str | None = None
     """The name of an index to remove; ``column``: the column whose ``index=True`` may have made it."""
+    keyword: str | None = None
+    """The keyword of the column that gets ``expression``."""
     line: int | None = None
     """Of another type of a column: the line that declares it, which may be that of a mixin, without a table's name."""

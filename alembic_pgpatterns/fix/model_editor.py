@@ -73,7 +73,7 @@ class Editor(cst.CSTTransformer):
         is_table = makes_table(updated_node)
         body = [self._column_line(line, edits, is_table) for line in updated_node.body.body]
         body = [remaining for line in body for remaining in self._without(line, edits)]
-        remaining_edits = [edit for edit in edits if edit not in self.made and not edit.replaces and not edit.removes]
+        remaining_edits = [edit for edit in edits if edit not in self.made and _is_of_table(edit)]
         if remaining_edits:
             body = self._with_table_args(body, remaining_edits)
         return updated_node.with_changes(body=updated_node.body.with_changes(body=body))
@@ -101,7 +101,7 @@ class Editor(cst.CSTTransformer):
         edits = self._not_there_yet(edits, updated_node)
         arguments = [self._column_argument(argument, edits) for argument in updated_node.args]
         arguments = [item for item in arguments if not self._is_removed(item.value, edits)]
-        remaining_edits = [edit for edit in edits if edit not in self.made and not edit.replaces and not edit.removes]
+        remaining_edits = [edit for edit in edits if edit not in self.made and _is_of_table(edit)]
         return updated_node.with_changes(args=self._with_indexes(arguments, remaining_edits))
 
     def _not_there_yet(self, edits: Sequence[Edit], place: cst.CSTNode) -> list[Edit]:
@@ -161,7 +161,7 @@ class Editor(cst.CSTTransformer):
         return line.with_changes(body=[statement.with_changes(value=changed)])
 
     def _with_function(self, statement: cst.AnnAssign, edits: Sequence[Edit], is_table: bool) -> cst.AnnAssign:
-        """``at: Mapped[datetime]`` with the ``mapped_column()``, or SQLModel's Field, that its new type needs."""
+        """``at: Mapped[datetime]`` with the ``mapped_column()``, or SQLModel's Field, that its change needs."""
         mapped = is_mapped(statement.annotation.annotation)
         if mapped is None and not is_table:
             return statement
@@ -169,8 +169,8 @@ class Editor(cst.CSTTransformer):
         function: cst.BaseExpression = cst.Name(name)
         if isinstance(mapped, cst.Attribute):
             function = cst.Attribute(mapped.value, cst.Name(name))
-        new_types = [edit for edit in edits if edit.replaces]
-        call = self._column(cst.Call(function), target_name(statement), new_types)
+        of_column = [edit for edit in edits if edit.replaces or edit.keyword]
+        call = self._column(cst.Call(function), target_name(statement), of_column)
         if not call.args:
             return statement
         if isinstance(function, cst.Name):
@@ -195,6 +195,8 @@ class Editor(cst.CSTTransformer):
             return retyped
         if edit.removes:
             return unindexed_column(call)
+        if edit.keyword:
+            return with_keyword(call, edit.keyword, cst.parse_expression(edit.expression))
         return indexed_column(call) if edit.simple else self._retyped(call, edit)
 
     def _changed_field(self, call: cst.Call, edit: Edit) -> cst.Call | None:
@@ -204,8 +206,8 @@ class Editor(cst.CSTTransformer):
         """
         places = {keyword_of(argument): position for position, argument in enumerate(call.args)}
         position = places.get("sa_column", places.get("sa_type"))
-        if position is None:
-            return None if edit.simple or edit.removes else self._with_sa_type(call, edit, places)
+        if position is None or (edit.keyword and "sa_column" not in places):
+            return None if edit.simple or edit.removes or edit.keyword else self._with_sa_type(call, edit, places)
         argument = call.args[position]
         if keyword_of(argument) == "sa_column":
             inner = argument.value if isinstance(argument.value, cst.Call) else None
@@ -327,3 +329,8 @@ class Editor(cst.CSTTransformer):
             for item in [*elements, *new, *options]
         ]
         return value.with_changes(elements=[*laid_out[:-1], laid_out[-1].with_changes(comma=last)])
+
+
+def _is_of_table(edit: Edit) -> bool:
+    """Whether the edit adds something to the table, and not to one of its columns."""
+    return not (edit.replaces or edit.removes or edit.keyword)

@@ -30,7 +30,7 @@ def why_missed(module: cst.Module, edit: Edit) -> str:
     """
     classes = [node for node in matchers.findall(module, matchers.ClassDef()) if isinstance(node, cst.ClassDef)]
     of_table = [node for node in classes if edit.table in table_names(node)]
-    if edit.replaces:
+    if edit.replaces or edit.keyword:
         others = [node for node in classes if node not in of_table]
         reasons = (_of_column(module, line, edit) for node in (*of_table, *others) for line in node.body.body)
         missing = f"no class of this file writes out the column {edit.column}"

@@ -10,7 +10,15 @@ from pathlib import Path
 
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.fix.model_edit import Edit
-from alembic_pgpatterns.remedies.model import ChangeType, CreateIndex, DropIndex, Remedy, ReplaceIndex, TypeChange
+from alembic_pgpatterns.remedies.model import (
+    ChangeType,
+    CreateIndex,
+    DropIndex,
+    Remedy,
+    ReplaceIndex,
+    SetNotNull,
+    TypeChange,
+)
 from alembic_pgpatterns.remedies.model_line import check_expression, default_name, index_expression, is_plain
 from alembic_pgpatterns.remedies.naming import index_name
 from alembic_pgpatterns.schema.names import Name
@@ -42,6 +50,9 @@ def edits(remedy: Remedy) -> tuple[Edit, ...] | None:
         certain = [edit for edit in type_edits if edit is not None]
         checks = [Edit(change.table.name, check_expression(change)) for change in remedy.changes if change.check]
         return (*certain, *checks) if len(certain) == len(type_edits) else None
+    if isinstance(remedy, SetNotNull):
+        # It has priority over Mapped[bool | None] (SQLAlchemy, "ORM Annotated Declarative").
+        return (Edit(remedy.table.name, "False", remedy.column, keyword="nullable"),)
     return None
 
 

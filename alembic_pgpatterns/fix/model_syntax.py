@@ -47,7 +47,10 @@ def indexed_column(call: cst.Call) -> cst.Call | None:
 
 
 def with_keyword(call: cst.Call, keyword: str, value: cst.BaseExpression) -> cst.Call:
-    """The call with one more argument at its end, in the layout of the others."""
+    """The call with another value of that argument, or with one more at its end, in the layout of the others."""
+    for position, argument in enumerate(call.args):
+        if keyword_of(argument) == keyword:
+            return call.with_changes(args=with_argument(call.args, position, argument.with_changes(value=value)))
     equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
     new = cst.Arg(value, keyword=cst.Name(keyword), equal=equal)
     if not call.args:

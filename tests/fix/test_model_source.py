@@ -176,7 +176,6 @@ def test_what_has_no_place_is_told() -> None:
     source = edited(MAPPED, wanted)
     assert source.text == MAPPED
     assert source.missed == list(wanted)
-    assert edits(SetNotNull(BOOK, "a")) is None
 
 
 def test_a_name_that_another_statement_imports() -> None:
@@ -331,3 +330,31 @@ def test_names_that_libraries_derive(name: str, table: str) -> None:
     text = f"class {name}(db.Model):\n    a = db.Column(db.String(3))\n"
     remedy = ChangeType((TypeChange(Name("public", table), "a", "varchar(3)", "text"),))
     assert changed(text, remedy, CreateIndex.on(Name("public", table), "a")) == "    a = db.Column(db.Text, index=True)"
+
+
+@pytest.mark.parametrize(
+    ("line", "new"),
+    [
+        ("at: Mapped[bool | None] = mapped_column(default=False)",
+         "at: Mapped[bool | None] = mapped_column(default=False, nullable=False)"),
+        ("at = Column(Boolean, nullable=True, default=False)", "at = Column(Boolean, nullable=False, default=False)"),
+        ("at: Mapped[bool | None]", "at: Mapped[bool | None] = mapped_column(nullable=False)"),
+        ("at = mapped_column('at', Boolean)", "at = mapped_column('at', Boolean, nullable=False)"),
+        ("at: bool | None = Field(default=False)", "at: bool | None = Field(default=False, nullable=False)"),
+        ("at: bool | None = Field(sa_column=Column(Boolean))",
+         "at: bool | None = Field(sa_column=Column(Boolean, nullable=False))"),
+        ("at: bool | None = Field(sa_type=Boolean)", "at: bool | None = Field(sa_type=Boolean, nullable=False)"),
+    ],
+)  # fmt: skip
+def test_a_column_that_becomes_not_null(line: str, new: str) -> None:
+    model = f"from sqlalchemy.orm import mapped_column\n\nclass Book(Base):\n    __tablename__ = 'book'\n    {line}\n"
+    source = edited(model, edits(SetNotNull(BOOK, "at")) or ())
+    assert source.missed == [] and source.text == model.replace(line, new)
+
+
+def test_a_column_of_a_table_that_becomes_not_null() -> None:
+    table = "book = Table('book', metadata, Column('id', Integer), Column('at', Boolean))\n"
+    source = edited(table, edits(SetNotNull(BOOK, "at")) or ())
+    assert source.missed == [] and source.text == table.replace("Boolean)", "Boolean, nullable=False)")
+    (other,) = edits(SetNotNull(BOOK, "elsewhere")) or ()
+    assert edited(MAPPED, [other]).reasons == ("no class of this file writes out the column elsewhere",)

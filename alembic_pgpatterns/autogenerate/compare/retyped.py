@@ -6,13 +6,13 @@ and on a column that becomes an integer that is ``n::numeric + 1::numeric``: an 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from alembic.operations import ops
 
-from alembic_pgpatterns.autogenerate.compare.forms import ConstraintForm, Forms, IndexForm
+from alembic_pgpatterns.autogenerate.compare.forms import ColumnForm, ConstraintForm, Forms, IndexForm
 from alembic_pgpatterns.autogenerate.compare.scratch import print_after, print_texts, type_sql
 from alembic_pgpatterns.autogenerate.compare.table_state import TableState
 from alembic_pgpatterns.schema.names import quote
@@ -77,7 +77,21 @@ def _changes(state: TableState, columns: Iterable[str]) -> tuple[list[str], list
         return [], []
     new, old = state.printed.forms.columns, state.actual.columns
     forward = [_alter(new[op.column_name], op.kw.get("postgresql_using")) for op in changes]
-    return forward, [_alter(old[op.column_name], getattr(op, "using_back", None)) for op in reversed(changes)]
+    back = [_alter(old[op.column_name], getattr(op, "using_back", None)) for op in reversed(changes)]
+    names = {str(op.column_name) for op in changes}
+    return [*_released(old.values(), names), *forward], [*_released(new.values(), names), *back]
+
+
+def _released(columns: Iterable[ColumnForm], sources: set[str]) -> Iterator[str]:
+    """Free columns from the generated ones that read them: PostgreSQL would refuse the new type.
+
+    A stored one stays, with its indexes, as a plain column; on a table like a real one it is plain already. DROP
+    EXPRESSION is refused for a virtual one (PostgreSQL 18), but that has no index.
+    """
+    for column in columns:
+        if column.generated and sources & {*column.sources}:
+            alter = f"ALTER TABLE {{table}} ALTER COLUMN {quote(column.name)} DROP EXPRESSION IF EXISTS"
+            yield alter if column.generated == "s" else f"ALTER TABLE {{table}} DROP COLUMN {quote(column.name)}"
 
 
 def _alter(column: Any, using: str | None) -> str:
