@@ -127,6 +127,39 @@ def test_a_partition_that_comes_between_the_files_gets_its_indexes_too(make_proj
     assert whole(database) == before and content(database) == rows
 
 
+LATE = """
+    CREATE TABLE "late '%" (LIKE event INCLUDING CONSTRAINTS);
+    INSERT INTO "late '%" (id, at, size) VALUES (5000, '2026-05-05', 9), (5001, '2026-05-05', NULL);
+    ALTER TABLE event ATTACH PARTITION "late '%" FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')
+"""
+
+
+def test_a_partition_that_is_attached_after_the_fill_stops_the_swap(make_project, new_database) -> None:
+    """A table LIKE the parent has the new column but no trigger: its rows would lose their values in the swap."""
+    database = new_database()
+    project = started(make_project, database)
+    models = BEFORE.replace('nullable=False, server_default="3"', 'server_default="3"')
+    database.execute("ALTER TABLE event ALTER size DROP NOT NULL")
+    project.models(models.replace('"size", Integer', '"size", BigInteger'))
+    assert len(project.revise("types")) == 2
+    project.alembic("upgrade", "+1")
+    last = max(project.versions(), key=lambda path: path.stat().st_mtime_ns)
+    text = last.read_text()
+    head, _, downgrade = text.partition("def downgrade")
+    filled, end, swap = head.rpartition("op.execute('RESET statement_timeout')\n")
+    late = LATE.replace("%", "%%")
+    last.write_text(f"{filled}{end}    op.get_bind().exec_driver_sql({late!r})\n{swap}def downgrade{downgrade}")
+    with pytest.raises(Exception, match="came after the rows were filled: its rows would lose their values"):
+        project.alembic("upgrade", "+1")
+    last.write_text(text)
+    database.execute(LATE)
+    project.alembic("upgrade", "+1")
+    assert project.clean()
+    with database.connect() as connection:
+        rows = connection.execute("SELECT size FROM event WHERE id >= 5000 ORDER BY id").fetchall()
+    assert rows == [(9,), (None,)]
+
+
 REFUSED = (
     ("CREATE INDEX mine ON event_old (size)", "DROP INDEX mine", "size", "index mine, of a partition"),
     (

@@ -28,6 +28,7 @@ from alembic_pgpatterns.autogenerate.rewrite.plain_steps import NOT_VALID
 from alembic_pgpatterns.autogenerate.rewrite.renamed_column import expression_with, reads_only
 from alembic_pgpatterns.autogenerate.rewrite.rendering import Note, SqlOp, expression_text
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
+from alembic_pgpatterns.autogenerate.rewrite.swap_partitions import refuse_late, remembered
 from alembic_pgpatterns.autogenerate.rewrite.swap_parts import Parts, beside
 from alembic_pgpatterns.autogenerate.rewrite.swap_triggers import SETTING, guard, refuse_unknown, unguard
 from alembic_pgpatterns.autogenerate.rewrite.table_names import alter_table, qualified
@@ -245,12 +246,13 @@ class _Swap:
         empty = f"{quote(self.column)} IS NOT NULL"
         fill = SqlOp(backfill(self.schema, self.table, self.new, self.using, empty))
         refuse = SqlOp(refuse_unknown(self._table(), self.trigger))
+        memory = (SqlOp(remembered(self._table(), self._function())),) if self.parts.dependents.partitioned else ()
         triggers = [trigger for trigger in self.parts.dependents.triggers if trigger.fires]
         if not triggers:
-            return (refuse, fill)
+            return (*memory, refuse, fill)
         before = self._limited(_sql(guard(self._table(), triggers)))
         after = self._limited(_sql(unguard(self._table(), triggers)))
-        return (*before, refuse, SqlOp(f"SET {SETTING} = 'on'"), fill, SqlOp(f"RESET {SETTING}"), *after)
+        return (*memory, *before, refuse, SqlOp(f"SET {SETTING} = 'on'"), fill, SqlOp(f"RESET {SETTING}"), *after)
 
     def _copies(self) -> tuple[ops.MigrateOperation, ...]:
         if not any(view.copied for view in self.parts.dependents.views):
@@ -281,11 +283,17 @@ class _Swap:
         finishing = (*self._default(), *((inherited,) if inherited.has_changes() else ()))
         check = (self._drop_check(if_exists=None),) if self.required else ()
         before, after = _sql(self.parts.release()), _sql(self.parts.settle())
-        swap = (*self.ended(column=False), *before, column, rename, *finishing, *check, *after)
+        swap = (*self._late(), *self.ended(column=False), *before, column, rename, *finishing, *check, *after)
         # The views come first: whoever reads one has its lock before that of the table.
         for saved_before, restored_after in self._around():
             swap = (SqlOp(saved_before), *swap, SqlOp(restored_after))
         return swap
+
+    def _late(self) -> tuple[ops.MigrateOperation, ...]:
+        """Refuse a partition that has come between, with rows that were not filled."""
+        if not self.parts.dependents.partitioned:
+            return ()
+        return (SqlOp(refuse_late(self._table(), self._function(), quote(self.column), quote(self.new))),)
 
     def _around(self) -> Iterator[tuple[str, str]]:
         """The statements before and after the swap that drop and create what reads the column."""

@@ -97,6 +97,31 @@ BEGIN
     EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', pgpatterns_relation, $old, $new);
   END LOOP;
 END """)
+# CREATE TABLE ... (LIKE parent) copies the new column and not the trigger. A table that is made so, filled and attached
+# after the fill has rows without the new value, and these would lose their values in the swap.
+_REMEMBERED = Template("""
+BEGIN
+  EXECUTE format('COMMENT ON FUNCTION %s IS %L', $call::regprocedure, (
+    SELECT 'fills the partitions ' || string_agg(relid::oid::text, ' ' ORDER BY relid::oid)
+    FROM pg_partition_tree($table::regclass) WHERE isleaf));
+END """)
+_LATE = Template("""
+DECLARE
+  pgpatterns_partition regclass;
+  pgpatterns_empty boolean;
+BEGIN
+  FOR pgpatterns_partition IN
+    SELECT relid FROM pg_partition_tree($table::regclass) WHERE isleaf AND NOT coalesce(relid::oid::text = ANY (
+      string_to_array(obj_description(to_regprocedure($call), 'pg_proc'), ' ')), false)
+  LOOP
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE $filled IS NULL AND $source IS NOT NULL)', pgpatterns_partition)
+      INTO pgpatterns_empty;
+    IF pgpatterns_empty THEN
+      RAISE EXCEPTION 'pgpatterns: partition % came after the rows were filled: its rows would lose their values',
+        pgpatterns_partition USING HINT = 'Run this again: it fills the rows of that partition too.';
+    END IF;
+  END LOOP;
+END """)
 
 
 class EachStatementOp(SqlOp):
@@ -143,6 +168,32 @@ def renamed_on_partitions(key: ForeignKeyOn, table: str, name: str) -> str:
         name: that the key has now.
     """
     return do_block(_RENAMED.substitute(old=literal(name), new=literal(key.name), table=literal(table)))
+
+
+def remembered(table: str, function: str) -> str:
+    """Return the statement that notes, as a comment of the function that fills new rows, which partitions there are.
+
+    Args:
+        table: quoted name of the partitioned table.
+        function: quoted name of the trigger's function.
+    """
+    return do_block(_REMEMBERED.substitute(table=literal(table), call=literal(f"{function}()")))
+
+
+def refuse_late(table: str, function: str, source: str, filled: str) -> str:
+    """Return the statement that fails if a partition came after that, and has rows without the new value.
+
+    Args:
+        table: quoted name of the partitioned table.
+        function: quoted name of the trigger's function.
+        source: quoted name of the old column.
+        filled: of the new one.
+    """
+    # Within a literal, and for format().
+    inner = {
+        name: text.replace("'", "''").replace("%", "%%") for name, text in (("source", source), ("filled", filled))
+    }
+    return do_block(_LATE.substitute(inner, table=literal(table), call=literal(f"{function}()")))
 
 
 def _each_statement(context: AutogenContext, op: EachStatementOp) -> str:
