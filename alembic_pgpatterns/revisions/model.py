@@ -80,9 +80,9 @@ class Statement:
     connection. ``transaction``: number of the transaction in the run. ``transactional``: a transaction block is open
     and keeps its locks until it ends. ``tables``: the relations of the command with their names before the revision,
     None for those that the revision created. ``locks``: newly taken by this statement. ``held``: taken earlier in the
-    same transaction. ``tags``: of the commands that it ran. DDL that a function or a DO block runs is a statement of its
-    own, in front of the one that was sent. Timeouts are in milliseconds; 0: no timeout, None: not known. ``error``:
-    SQLSTATE of a failed statement.
+    same transaction. ``tags``: of the commands that it ran. DDL that a function or a DO block runs is a statement of
+    its own, in front of the one that was sent. Timeouts are in milliseconds; 0: no timeout, None: not known.
+    ``error``: SQLSTATE of a failed statement.
     """
 
     sql: str
