@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import libcst as cst
 from libcst.metadata import PositionProvider
@@ -54,6 +54,24 @@ class Editor(cst.CSTTransformer):
         self.replaced: set[str] = set()
         self.types = TypeWriter(self.needed["sqlalchemy"], self.replaced)
 
+        self.inherited: dict[str, frozenset[str]] = {}
+        """By the name of a class without a table of its own: the tables of its ancestors in this file."""
+        self.below: set[tuple[str, str]] = set()
+        """Tables, and columns of theirs that such a class declares (single-table inheritance)."""
+
+    def visit_Module(self, node: cst.Module) -> None:
+        """Which classes share a table: an index in the ``__table_args__`` of one cannot name a column of the other."""
+        tables: dict[str, frozenset[str]] = {}
+        for line in node.body:
+            if isinstance(line, cst.ClassDef):
+                named = any(assigned_name(item) == "__tablename__" for item in line.body.body)
+                bases = [base.value.value for base in line.bases if isinstance(base.value, cst.Name)]
+                of_bases = frozenset(table for base in bases for table in tables.get(base, ()))
+                tables[line.name.value] = table_names(line) if named else of_bases
+                if not named and of_bases:
+                    self.inherited[line.name.value] = of_bases
+                    self.below |= {(table, name) for table in of_bases for name in _columns(line)}
+
     def visit_Import(self, node: cst.Import) -> None:
         """``import sqlalchemy as sa``: how the file names types."""
         self.types.see_import(node)
@@ -65,9 +83,7 @@ class Editor(cst.CSTTransformer):
     def leave_ClassDef(self, original_node: cst.ClassDef, updated_node: cst.ClassDef) -> cst.ClassDef:
         """A mapped class: its columns, then its ``__table_args__``; or a mixin with columns of several tables."""
         updated_node = self._with_declared_columns(original_node, updated_node)
-        names = table_names(updated_node)
-        edits = [edit for edit in self.edits if edit.table in names and edit not in self.made]
-        edits = self._not_there_yet(edits, updated_node)
+        edits = self._not_there_yet(list(self._edits_of(updated_node)), updated_node)
         if not edits or not isinstance(updated_node.body, cst.IndentedBlock):
             return updated_node
         is_table = makes_table(updated_node)
@@ -77,6 +93,19 @@ class Editor(cst.CSTTransformer):
         if remaining_edits:
             body = self._with_table_args(body, remaining_edits)
         return updated_node.with_changes(body=updated_node.body.with_changes(body=body))
+
+    def _edits_of(self, node: cst.ClassDef) -> Iterator[Edit]:
+        """The edits of a class: of its table, without those of columns that a subclass declares; or of such columns."""
+        names, inherited = table_names(node), self.inherited.get(node.name.value, frozenset())
+        columns = _columns(node) if inherited else frozenset()
+        for edit in self.edits:
+            if edit in self.made:
+                continue
+            if edit.table in inherited:
+                if edit.column in columns and (edit.simple or not edit.expression.startswith("Index(")):
+                    yield edit
+            elif edit.table in names and not any((edit.table, name) in self.below for name in _named(edit)):
+                yield edit
 
     def _with_declared_columns(self, original_node: cst.ClassDef, updated_node: cst.ClassDef) -> cst.ClassDef:
         """The class with the new types of columns that are declared at a line of it, whatever its table is."""
@@ -334,3 +363,19 @@ class Editor(cst.CSTTransformer):
 def _is_of_table(edit: Edit) -> bool:
     """Whether the edit adds something to the table, and not to one of its columns."""
     return not (edit.replaces or edit.removes or edit.keyword)
+
+
+def _columns(node: cst.ClassDef) -> frozenset[str]:
+    """The names that a class gives values to, its columns among them."""
+    return frozenset(name for name in map(assigned_name, node.body.body) if name is not None)
+
+
+def _named(edit: Edit) -> Iterator[str]:
+    """The columns that an edit names."""
+    if edit.column is not None:
+        yield edit.column
+    call = cst.parse_expression(edit.expression) if edit.expression.startswith("Index(") else None
+    for argument in call.args[1:] if isinstance(call, cst.Call) else ():
+        name = text_of(argument.value)
+        if argument.keyword is None and name is not None:
+            yield name

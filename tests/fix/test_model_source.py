@@ -358,3 +358,28 @@ def test_a_column_of_a_table_that_becomes_not_null() -> None:
     assert source.missed == [] and source.text == table.replace("Boolean)", "Boolean, nullable=False)")
     (other,) = edits(SetNotNull(BOOK, "elsewhere")) or ()
     assert edited(MAPPED, [other]).reasons == ("no class of this file writes out the column elsewhere",)
+
+
+SHARED_TABLE = (
+    MAPPED
+    + """
+
+class Novel(Book):
+    hero_id: Mapped[int | None] = mapped_column(ForeignKey("author.id"))
+
+
+class Saga(Novel):
+    series_id: Mapped[int | None] = mapped_column(ForeignKey("author.id"))
+"""
+)
+
+
+def test_a_column_that_only_a_subclass_has_is_changed_there() -> None:
+    """Single-table inheritance: an index in Book's __table_args__ would name a column that is not there yet."""
+    for name in ("hero_id", "series_id"):
+        line = f'    {name}: Mapped[int | None] = mapped_column(ForeignKey("author.id"), index=True)'
+        assert changed(SHARED_TABLE, CreateIndex.on(BOOK, name)) == line
+    for keys in (("hero_id", "id"), ("series_id", "hero_id")):
+        asked = edits(CreateIndex.on(BOOK, *keys)) or ()
+        source = edited(SHARED_TABLE, asked)
+        assert source.text == SHARED_TABLE and list(source.missed) == list(asked)
