@@ -49,16 +49,25 @@ def candidates(questions: Sequence[Question], knowledge: Knowledge) -> list[Cand
 
 
 def _united(proposed: Iterable[Candidate], knowledge: Knowledge) -> Iterator[Candidate]:
-    """Where several candidates differ only in INCLUDE: one with the columns of all of them."""
+    """Where candidates differ only in INCLUDE, or in keys that one has behind the other's: one that has all of it."""
+    listed = list(proposed)
+    including = [item for item in listed if item.index.include]
     groups: dict[CreateIndex, list[Candidate]] = {}
-    for candidate in proposed:
-        if candidate.index.include:
-            groups.setdefault(replace(candidate.index, include=()), []).append(candidate)
+    for candidate in listed:
+        bare = replace(candidate.index, include=())
+        groups.setdefault(bare, []).extend(item for item in including if _leads(item.index, bare))
     for index, group in groups.items():
-        include = tuple(sorted({column for item in group for column in item.index.include}))
+        named = {key.column for key in index.keys}
+        include = tuple(sorted({column for item in group for column in item.index.include} - named))
         widths = sum(knowledge.width(index.table, column) for column in include)
-        if len(group) > 1 and len(include) <= INCLUDED + 1 and widths <= INCLUDED_BYTES + 16:
+        if include and len(include) <= INCLUDED + 1 and widths <= INCLUDED_BYTES + 16:
             yield Candidate(replace(index, include=include), set().union(*(item.asked_by for item in group)))
+
+
+def _leads(index: CreateIndex, longer: CreateIndex) -> bool:
+    """Whether an index begins with all keys of another one."""
+    same = (index.table, index.method, index.where) == (longer.table, longer.method, longer.where)
+    return same and longer.keys[: len(index.keys)] == index.keys
 
 
 class _Proposals:
@@ -141,6 +150,8 @@ class _Proposals:
             return None
         if item.condition is not None:
             return item.condition
+        if item.is_list:
+            return self._constant_list(item, column)
         values = [sample[number - 1] for sample in self._statement.values if number and len(sample) >= number]
         if number is None or not values or isinstance(values[0], list) or values[0] is None:
             return None
@@ -150,6 +161,18 @@ class _Proposals:
         if column.type.name == "bool":
             return quote(column.name) if value in (True, "true", "t") else f"NOT {quote(column.name)}"
         return f"{quote(column.name)} = {text_literal(str(value))}"
+
+    def _constant_list(self, item: Comparison, column: Column) -> str | None:
+        """``status IN ('new', 'open')``, if all calls send this list and the source has it."""
+        lists = [_sent(sample, item) for sample in self._statement.values]
+        first = lists[0] if lists else []
+        if not 0 < len(first) <= FEW_VALUES or any(other != first for other in lists):
+            return None
+        numbers = item.elements if len(item.elements) == len(first) else (item.parameter or 0,) * len(first)
+        if not all(map(self._is_fixed, numbers, first, [column.name] * len(first))):
+            return None
+        texts = [text_literal(str(value)) for value in dict.fromkeys(first)]
+        return f"{quote(column.name)} IN ({', '.join(texts)})"
 
     def _is_fixed(self, number: int, value: object, column: str) -> bool:
         """Whether a parameter always has this value: by the source, or by many calls in production.
@@ -172,6 +195,9 @@ class _Proposals:
         equal = [item.term for item in use.equal if item.term.column not in fixed and self._allowed(item.term)]
         equal = sorted(dict.fromkeys(equal), key=self._rank)
         keys = tuple(map(key_of, equal))
+        lists = {item.term for item in use.equal if item.is_list}
+        single = tuple(key_of(term) for term in equal if term not in lists)
+        listed = tuple(key_of(term) for term in equal if term in lists)
         ranges = [item.term for item in use.ranges if item.term not in equal and self._allowed(item.term)]
         order = self._order(equal, fixed)
         for term in dict.fromkeys(ranges):
@@ -182,6 +208,11 @@ class _Proposals:
             yield (*keys, *order)
             firsts = [term for term in dict.fromkeys(ranges) if term.text not in {key.column for key in order}]
             yield from ((*keys, *order, key_of(term)) for term in firsts[:1])
+        if listed:
+            # An index gives no order behind a column of which several values are asked (docs, "Indexes and ORDER BY").
+            for ordered in filter(None, (order, tuple(map(key_of, dict.fromkeys(ranges[:1]))))):
+                yield (*single, *ordered)
+                yield (*single, *ordered, *listed)
         yield keys
         for number in range(1, len(keys)):
             yield keys[:number]
@@ -256,6 +287,12 @@ class _Proposals:
         columns = [key.column for key in index.keys]
         unique = (present.columns for present in self._table.indexes if present.unique and present.predicate is None)
         return any(list(names) == columns[: len(names)] for names in unique)
+
+
+def _sent(sample: Sequence[object], item: Comparison) -> list[object]:
+    """The elements of a list in one call."""
+    values = [sample[number - 1] for number in item.elements if len(sample) >= number]
+    return list(values[0]) if len(values) == 1 and isinstance(values[0], list) else values
 
 
 def _ordered(order: Order) -> Key:

@@ -47,7 +47,8 @@ class Comparison:
     """A term compared with something.
 
     ``parameter``: number of the ``$n``, None for a constant or an expression. ``pattern``: of LIKE. ``condition``: SQL
-    of the whole where nothing in it changes from call to call. ``is_list``: any of a list.
+    of the whole where nothing in it changes from call to call. ``is_list``: any of a list. ``elements``: the numbers of
+    its elements; of one array that is sent as a whole it is ``parameter``.
     """
 
     term: Term
@@ -56,6 +57,7 @@ class Comparison:
     pattern: Pattern = ()
     condition: str | None = None
     is_list: bool = False
+    elements: tuple[int, ...] = ()
 
 
 @dataclass
@@ -214,7 +216,8 @@ def _comparison(expression: Any, node: Any, uses: Uses) -> None:
     if len(owners) == 1:
         fixed = None if _any(node, pg.ParamRef) or _any(node, pg.SubLink) or _changes(node) else deparsed(_bare(node))
         lists = expression.kind in (pg.AEXPR_OP_ANY, pg.AEXPR_IN)
-        item = Comparison(_term(left, uses), operator, _parameter(right), condition=fixed, is_list=lists)
+        elements = tuple(_parameters(right)) if lists else ()
+        item = Comparison(_term(left, uses), operator, _parameter(right), (), fixed, lists, elements)
         _add(owners[0], item, expression.kind, right)
 
 
@@ -310,8 +313,12 @@ def _parameter(node: Any) -> int | None:
     node = _inner(node)
     if node.WhichOneof("node") == "param_ref":
         return int(node.param_ref.number)
-    references = list(postgast.find_nodes(node, pg.ParamRef))
-    return int(references[0].number) if len(references) == 1 else None
+    numbers = list(_parameters(node))
+    return numbers[0] if len(numbers) == 1 else None
+
+
+def _parameters(node: Any) -> Iterator[int]:
+    return (int(reference.number) for reference in postgast.find_nodes(node, pg.ParamRef))
 
 
 def _changes(node: Any) -> bool:

@@ -17,10 +17,12 @@ FLOOR = 10.0
 LEAST = 0.1
 """Orders of magnitude over the whole workload that an index must gain."""
 NOTICED = 0.05
-SAVED = 50.0
-"""Units of the planner that an index must save in one statement: a fraction of a millisecond, or some ten pages."""
+SAVED = 100.0
+"""Units of the planner that an index must save in one statement: half a millisecond, or some 25 pages."""
 COMPLETION = 0.1
 """How much more an index may cost if it also has the range or the order of its statements."""
+SMALLER = 0.8
+"""The largest share of an index's pages that one in its place may have."""
 _ALIKE = 0.4
 """Orders of magnitude that a further index must gain if another one begins with the same keys."""
 
@@ -156,6 +158,7 @@ class Choice:
             joined = {name for item in self.search.questions if table in item.tables for name in item.tables}
             stale |= {group for group in gains if self.search.built[group[0]].table in joined}
         self._prune()
+        self._shrink()
         self._complete()
 
     def _groups(self) -> list[tuple[str, ...]]:
@@ -248,6 +251,19 @@ class Choice:
             if loss < built.penalty + (_ALIKE if self._replaced(built, less) else NOTICED):
                 self.chosen = less
                 self.costs.update(after)
+
+    def _shrink(self) -> None:
+        """Take a much smaller index instead where it now does the same: partial, or without INCLUDE.
+
+        What an early choice had for several statements a later one may do better for all but one of them.
+        """
+        for name in sorted(self.chosen, key=lambda item: -self.search.built[item].pages):
+            built = self.search.built[name]
+            others = (item for item in self.search.built.values() if item.table == built.table)
+            smaller = [item for item in others if item.pages < SMALLER * built.pages and item.name not in self.chosen]
+            for other in sorted(smaller, key=lambda item: item.pages):
+                if self._swap(name, other.name):
+                    break
 
     def _complete(self) -> None:
         """Add the range or the order of a statement to an index that has its equalities, where that costs little.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -22,7 +23,8 @@ def is_literal(statement: Recorded, value: object, column: str | None = None) ->
 
     The function of the place has the constant, or it does not mention the column at all: then the condition comes
     from elsewhere (a hybrid property, a method that all queries begin with), and the constant is looked for there.
-    A member of an enumeration counts by its name (``Status.PENDING`` for 'pending').
+    A member of an enumeration counts by its name (``Status.PENDING`` for 'pending'), and a constant of a module or
+    class by what it is given (``OPEN = ("new", "open")``).
 
     Args:
         statement: with the places.
@@ -47,11 +49,40 @@ def _sends(site: Site, value: object, column: str | None) -> bool | None:
         and node.lineno <= site.line <= (node.end_lineno or node.lineno)
     ]
     scope = max(functions, key=lambda node: node.lineno, default=None)
-    if scope is not None and any(_is(node, value) for node in ast.walk(scope)):
+    constants = _constants(file)
+    if scope is not None and any(_is(part, value) for node in ast.walk(scope) for part in _parts(node, constants)):
         return True
     if scope is not None and column is not None and any(_names(node, column) for node in ast.walk(scope)):
         return False  # it compares the column with something else
-    return any(_compares(item, value, column) for item in _application(file))
+    return any(_compares(item, value, column, constants) for item in _application(file))
+
+
+def _parts(node: ast.AST, constants: Mapping[str, tuple[ast.expr, ...]]) -> tuple[ast.AST, ...]:
+    """The node, or what the constant that it names was given."""
+    name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+    return (node, *constants.get(name, ()))
+
+
+@lru_cache(maxsize=64)
+def _constants(file: Path) -> Mapping[str, tuple[ast.expr, ...]]:
+    """The upper-case names of modules and classes with the constants that they are given."""
+    constants: dict[str, tuple[ast.expr, ...]] = {}
+    for tree in _application(file):
+        classes = (node for node in tree.body if isinstance(node, ast.ClassDef))
+        for node in itertools.chain(tree.body, *(item.body for item in classes)):
+            target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+            if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(target, ast.Name) and target.id.isupper():
+                constants[target.id] = (*constants.get(target.id, ()), *_elements(node.value))
+    return constants
+
+
+def _elements(node: ast.expr | None) -> Iterator[ast.expr]:
+    if isinstance(node, ast.Call) and len(node.args) == 1:  # frozenset({...})
+        node = node.args[0]
+    if isinstance(node, ast.Tuple | ast.List | ast.Set):
+        yield from node.elts
+    elif node is not None:
+        yield node
 
 
 def _is(node: ast.AST, value: object) -> bool:
@@ -70,16 +101,22 @@ def _names(node: ast.AST, column: str) -> bool:
     )
 
 
-def _compares(tree: ast.Module, value: object, column: str | None) -> bool:
-    """Whether a comparison in a module has the value on one side, and the column on the other."""
+def _compares(
+    tree: ast.Module, value: object, column: str | None, constants: Mapping[str, tuple[ast.expr, ...]]
+) -> bool:
+    """Whether a comparison in a module, or a call such as ``in_``, has the value and the column."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Compare | ast.BinOp):
+        if isinstance(node, ast.Compare | ast.BinOp) or _is_membership(node):
             parts = list(ast.walk(node))
-            if any(_is(part, value) for part in parts) and (
+            if any(_is(item, value) for part in parts for item in _parts(part, constants)) and (
                 column is None or any(_names(part, column) for part in parts)
             ):
                 return True
     return False
+
+
+def _is_membership(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("in_", "is_")
 
 
 @lru_cache(maxsize=16)

@@ -31,6 +31,14 @@ def any_of(session, status):
 
 def named(session, status):
     return session.scalars(select(Episode).filter_by(status=status)).all()
+
+OPEN = ("new", Status.OPEN)
+
+class Shelf:
+    DONE: str = "done"
+
+def open_ones(session):
+    return session.scalars(select(Episode).where(Episode.status.in_(OPEN), Episode.kind != Shelf.DONE)).all()
 """
 
 
@@ -44,6 +52,10 @@ def named(session, status):
         (9, "live", "status", False),  # the function compares the column with what it is given
         (12, "live", "status", False),
         (3, " ", None, False),
+        (20, "new", "status", True),
+        (20, "open", "status", True),
+        (20, "done", "kind", True),
+        (20, "closed", "status", False),
     ],
 )
 def test_where_a_constant_stands(
