@@ -136,6 +136,8 @@ def _lines(rebase: Rebase, proof: RebaseProof, *, dry_run: bool) -> Iterator[str
         else:
             yield f"{where} comes after {rebase.onto.revision} now."
     if not dry_run:
+        if any(b"Revises: " in read_regular(Path(item.path)) for item in rebase.first):
+            yield 'A docstring\'s "Revises:" still names the old parent. Alembic does not read it, so it stays.'
         yield from _advice(rebase)
 
 

@@ -78,7 +78,10 @@ def named_revision(project: Project, identifier: str, flag: str) -> Revision:
 
 
 def _added(reference: str, folder: Path) -> set[Path]:
-    """Files in the working tree that the common ancestor with the reference does not have."""
+    """Files in the working tree that neither the reference nor the common ancestor with it has.
+
+    While a merge of the reference is not committed, the working tree has its files, and HEAD does not know them yet.
+    """
     root = Path(git(folder, "--diff-base", "rev-parse", "--show-toplevel").strip())
     ancestor = common_ancestor(folder, "--diff-base", reference)
     # -z: otherwise git puts names with special characters in quotes.
@@ -86,4 +89,5 @@ def _added(reference: str, folder: Path) -> set[Path]:
         "\0"
     )
     names += git(root, "--diff-base", "ls-files", "--others", "--exclude-standard", "-z").split("\0")
-    return {(root / name).resolve() for name in names if name}
+    there = git(root, "--diff-base", "ls-tree", "-r", "-z", "--name-only", "--full-tree", reference, "--").split("\0")
+    return {(root / name).resolve() for name in {*names} - {*there, ""}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import venv
 from pathlib import Path
 
@@ -63,11 +64,40 @@ def test_one_line_of_one_file_changes(branches: Project) -> None:
     assert "right1 comes after left1 now." in run.stdout
     assert "right1.py, " in run.stdout and "right2.py: up, down and up again on PostgreSQL" in run.stdout
     assert "`alembic stamp --purge right2`" in run.stdout
+    assert 'A docstring\'s "Revises:" still names the old parent.' in run.stdout, "nothing else in the file is touched"
     after = contents(branches)
     expected = before["right1.py"].replace(b"Union[str, None] = 'base1'", b"Union[str, None] = 'left1'")
     assert after == {**before, "right1.py": expected}
     again = branches.alembic("pgrebase", "right2")
     assert (again.returncode, again.stdout) == (0, "Nothing to do: the history has one head.\n")
+
+
+def git(folder: Path, *arguments: str) -> None:
+    identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+    subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True)
+
+
+def committed(folder: Path) -> None:
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "more")
+
+
+def test_a_merge_that_is_not_committed_shows_which_head_is_new(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    git(tmp_path, "init", "-qb", "main")
+    add(project, "base1", None, "CREATE TABLE item (id bigint PRIMARY KEY)", "DROP TABLE item")
+    committed(tmp_path)
+    git(tmp_path, "checkout", "-qb", "work")
+    add(project, "right1", "base1", "ALTER TABLE item ADD r1 text", "ALTER TABLE item DROP r1")
+    committed(tmp_path)
+    git(tmp_path, "checkout", "-q", "main")
+    add(project, "left1", "base1", "ALTER TABLE item ADD l1 text", "ALTER TABLE item DROP l1")
+    committed(tmp_path)
+    git(tmp_path, "checkout", "-q", "work")
+    git(tmp_path, "merge", "-q", "--no-commit", "--no-ff", "main")
+    run = project.alembic("pgrebase", "--diff-base", "main")
+    assert run.returncode == 0, run.stderr
+    assert "right1 comes after left1 now." in run.stdout
 
 
 @pytest.mark.long
