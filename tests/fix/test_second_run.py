@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.fix.model_files import project_of
-from tests.projects import Project
+from tests.fix import model_styles
+from tests.fix.model_files import WRITE_SQL, project_of
+from tests.projects import Project, make
 
 
 def files(project: Project) -> dict[str, bytes]:
@@ -29,3 +32,31 @@ def test_a_second_run_changes_nothing(count: int, chosen: tuple[str, ...], tmp_p
     assert files(project) == after, second.stdout
     assert "pgfix: 0 findings fixed" in second.stdout, second.stderr
     assert second.returncode in (0, 1)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("count", [104])
+def test_files_in_every_style_keep_their_form(count: int, tmp_path: Path) -> None:
+    """Each style in four dresses: what is edited keeps its form, what is not is said, and a second run does nothing."""
+    project = make(tmp_path)
+    project.write("shop/base.py", model_styles.BASE)
+    author = "class Author(Base):\n    __tablename__ = 'author'\n    id = mapped_column(BigInteger, primary_key=True)\n"
+    project.write("shop/author.py", model_styles.HEAD.format(n=0, future="") + author)
+    styles, dresses = [*model_styles.EDITED, *model_styles.LEFT], [*model_styles.DRESSES]
+    chosen = [(style, dresses[(n * 4 + k) % len(dresses)]) for n, style in enumerate(styles) for k in range(4)][:count]
+    made = [model_styles.dressed(tmp_path, number, *item) for number, item in enumerate(chosen)]
+    imports = "".join(f"import shop.{name}\n" for name in ("author", *(file.path.stem for file in made)))
+    project.write("shop/__init__.py", f"from shop.base import Base\n{imports}")
+    project.env("import sys; sys.path.insert(0, '.')\nfrom shop import Base\ntarget_metadata = Base.metadata")
+    show = [sys.executable, "-c", WRITE_SQL]
+    project.sql("a1", subprocess.run(show, cwd=tmp_path, capture_output=True, text=True, check=True).stdout)
+    first = project.alembic("pgfix", "--all", "--models")
+    assert first.returncode == 1, first.stderr
+    assert [(file.style, file.dress, file.faults()) for file in made if file.faults()] == []
+    changed = {file.style for file in made if file.path.read_bytes() != file.data}
+    assert changed == set(model_styles.EDITED) & {file.style for file in made}
+    for file in made:
+        assert (f"public.{file.path.stem}" in first.stdout) or file.style in changed, file
+    after = files(project)
+    second = project.alembic("pgfix", "--all", "--models")
+    assert files(project) == after and "pgfix: 0 findings fixed" in second.stdout, second.stderr
