@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from alembic_pgpatterns.fix.edit_models import Edited
+from alembic_pgpatterns.fix.plan import Left
 from alembic_pgpatterns.fix.workspace import Workspace
 from alembic_pgpatterns.output.counts import counted
 from alembic_pgpatterns.output.safe_text import one_line
@@ -31,15 +32,25 @@ def summary(outcome: Any, edited: Edited | None, work: Workspace, options: argpa
     if outcome.left:
         yield ""
         yield f"{len(outcome.left)} left, which no revision here can fix safely:"
-        for left in outcome.left.values():
-            yield f"  {left.finding.pattern} {one_line(left.finding.object)}: {one_line(left.reason)}"
-            yield from (f"      fix  {line}" for line in fix_lines(left.finding))
+        yield from _left(outcome.left.values())
     if outcome.unedited or (edited is not None and edited.drift):
         yield ""
         yield "NOT ALL DONE: you have to change some models yourself, see above (exit code 1)."
     elif outcome.left:
         yield ""
         yield "NOT ALL DONE: what is left needs a person, see above (exit code 1)."
+
+
+def _left(items: Iterable[Left]) -> Iterator[str]:
+    """The findings that are left. Those with the same reason and the same fix are named together: a line of a mixin
+    may hold for many tables."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for left in items:
+        key = (left.finding.pattern, one_line(left.reason), *fix_lines(left.finding))
+        alike.setdefault(key, []).append(one_line(left.finding.object))
+    for (pattern, reason, *lines), objects in alike.items():
+        yield f"  {pattern} {', '.join(objects)}: {reason}"
+        yield from (f"      fix  {line}" for line in lines)
 
 
 def _models(edited: Edited, models: bool) -> Iterator[str]:
@@ -50,7 +61,7 @@ def _models(edited: Edited, models: bool) -> Iterator[str]:
         yield "The models do not say so yet, so the next autogenerate would undo it. Write in the models:"
         yield from (f"  {line}" for line in dict.fromkeys(edited.by_hand))
         if not models:
-            yield "  (--models writes indexes, Text, BigInteger and DateTime(timezone=True) for you)"
+            yield "  (--models writes indexes, Text, BigInteger, DateTime(timezone=True) and nullable=False for you)"
     elif edited.drift:
         yield ""
         yield "Models and database still differ:"

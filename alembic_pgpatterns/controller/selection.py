@@ -89,5 +89,5 @@ def _added(reference: str, folder: Path) -> set[Path]:
         "\0"
     )
     names += git(root, "--diff-base", "ls-files", "--others", "--exclude-standard", "-z").split("\0")
-    there = git(root, "--diff-base", "ls-tree", "-r", "-z", "--name-only", "--full-tree", reference, "--").split("\0")
-    return {(root / name).resolve() for name in {*names} - {*there, ""}}
+    present = git(root, "--diff-base", "ls-tree", "-r", "-z", "--name-only", "--full-tree", reference, "--").split("\0")
+    return {(root / name).resolve() for name in {*names} - {*present, ""}}

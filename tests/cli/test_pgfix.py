@@ -457,3 +457,37 @@ def test_a_hook_that_knows_few_operations(books: Project) -> None:
     assert "title: Mapped[str | None] = mapped_column(String(80))" in (books.folder / "shop_models.py").read_text()
     again = books.alembic("pgfix", "--all", "--models")
     assert "pgfix: 0 findings fixed" in again.stdout, again.stderr
+
+
+def test_findings_that_are_left_for_the_same_reason_are_named_together(tmp_path: Path) -> None:
+    """A column of a mixin is left in each of its tables; the line to change is one."""
+    project = make(tmp_path)
+    decorator = """
+from sqlalchemy import BigInteger, DateTime, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+class Naive(TypeDecorator):
+    impl = DateTime
+    cache_ok = True
+
+class Base(DeclarativeBase):
+    pass
+
+class Timed:
+    at: Mapped[str] = mapped_column(Naive, nullable=False)
+"""
+    tables = "".join(
+        f"class {name.title()}(Timed, Base):\n    __tablename__ = '{name}'\n"
+        "    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)\n"
+        for name in ("visit", "order")
+    )
+    project.write("shop_models.py", decorator + tables)
+    project.env(models=IMPORT)
+    create = "CREATE TABLE {} (id bigserial PRIMARY KEY, at timestamp NOT NULL)"
+    project.sql("a1", f"{create.format('visit')}; {create.format(chr(34) + 'order' + chr(34))}")
+    run = project.alembic("pgfix", "--select", "timestamp-without-time-zone")
+    assert run.returncode == 1, run.stderr
+    (line,) = (line for line in run.stdout.splitlines() if "timestamp-without-time-zone" in line)
+    assert "visit.at" in line and 'order".at' in line
+    assert run.stdout.count("let its impl be DateTime(timezone=True)") == 1
