@@ -129,6 +129,34 @@ def test_what_does_not_run_is_said_and_kept(shop: Project) -> None:
     assert "sa.Text()" in files(shop)[0].read_text()
 
 
+KINDS = 'Column("kind", Enum({}, name="kind"), nullable=False, server_default="a")'
+GROWN = f"""
+from sqlalchemy import CheckConstraint, Enum
+
+Table("pen", metadata, Column("id", Integer, primary_key=True), {KINDS})
+"""
+CHANGED = """
+Table("book", metadata, Column("id", Integer, primary_key=True),
+    Column("author_id", ForeignKey("author.id"), index=True),
+    Column("pen_id", ForeignKey("pen.id", ondelete="CASCADE")),
+    Column("isbn", String(20), unique=True),
+    Column("pages", Integer, CheckConstraint("pages > 0", name="has_pages"), nullable=False, server_default="1"))
+"""
+
+
+@pytest.mark.long
+def test_a_project_made_by_it_alone_has_no_finding(shop: Project) -> None:
+    """The rewriter's own revisions are not reported: no index, lock, rename or transaction of them."""
+    shop.write("shop_models.py", MODELS + GROWN.replace("{}", '"a", "b"') + BOOK)
+    assert shop.alembic("pgrevision", "-m", "first").returncode == 0
+    shop.write("shop_models.py", MODELS + GROWN.replace("{}", '"a", "c", "b"') + CHANGED)
+    run = shop.alembic("pgrevision", "-m", "second")
+    assert run.returncode == 0, run.stderr
+    assert len(files(shop)) > 2
+    checked = shop.alembic("pgcheck")
+    assert checked.returncode == 0, checked.stdout
+
+
 BREAK = "lambda kind, item, context: 'sa.text(\"nowhere()\")' if kind == 'server_default' else False"
 
 
