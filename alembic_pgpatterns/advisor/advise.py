@@ -34,7 +34,7 @@ from alembic_pgpatterns.output.counts import counted
 from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey
 from alembic_pgpatterns.remedies.naming import fit, index_name
 from alembic_pgpatterns.remedies.sql import create_index
-from alembic_pgpatterns.schema.model import Schema
+from alembic_pgpatterns.schema.model import IndexKey, Schema
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.server.throwaway import ThrowawayServer
@@ -94,6 +94,7 @@ class Advisor:
         self._scale = Scale(connection, isinstance(self.server, ThrowawayServer))
         self.notes += load_columns(connection, self.statistics)
         self._oids = self._relations()
+        self._present_statistics()
         self._scale.set(self._present())
         self.say("reading the statements")
         questions, unplanned = self._questions(workload)
@@ -261,6 +262,16 @@ class Advisor:
             if row is not None:
                 load_column(self._connection, name, row[0], facts)
 
+    def _present_statistics(self) -> None:
+        """Give existing indexes on expressions what candidates get. Without it the same index would seem better."""
+        for table in self.schema.tables:
+            for index in table.indexes:
+                if index.name in self._oids and any(key.expression is not None for key in index.keys):
+                    self._expression_statistics(
+                        Candidate(CreateIndex(index.table, tuple(map(_key, index.keys)), method=index.method)),
+                        index.name,
+                    )
+
     def _of_expression(self, index: CreateIndex, key: IndexedKey) -> ColumnFacts | None:
         """Statistics of a key that is an expression; None if it is none, or nothing is known of it."""
         columns = list(index_columns(CreateIndex(index.table, (key,))))
@@ -336,3 +347,9 @@ class Advisor:
             if name in cost.used and cost.value < choice.before[key]:
                 result.append(Benefit(question.statement, choice.before[key], cost.value))
         return tuple(sorted(result, key=lambda item: -math.log(max(item.factor, 1e-9))))
+
+
+def _key(key: IndexKey) -> IndexedKey:
+    """A key of an existing index as one of a candidate."""
+    opclass = key.opclass.name if isinstance(key.opclass, Name) else None
+    return IndexedKey(key.column, None if key.expression is None else str(key.expression), opclass)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from alembic_pgpatterns.errors import PgPatternsError
@@ -47,7 +47,7 @@ def write_revision(
         compared, _ = _compare(scripts.config, arguments)
         # With several heads Alembic fails when it writes, which is right, with or without a change.
         if len(compared.script_directory.get_heads()) < 2:
-            compared.generated_revisions[:] = filter(_has_changes, compared.generated_revisions)
+            compared.generated_revisions[:] = _with_changes(compared.generated_revisions)
         written = [script for script in compared.generate_scripts() if script is not None]
     return [(str(script.revision), str(script.path)) for script in written], output.getvalue()
 
@@ -114,6 +114,21 @@ def _compare(config: Any, arguments: Mapping[str, Any]) -> tuple[RevisionContext
     if not contexts:
         raise PgPatternsError("env.py ended without calling context.run_migrations(), so no models were compared.")
     return compared, contexts
+
+
+def _with_changes(scripts: Sequence[ops.MigrationScript]) -> list[ops.MigrationScript]:
+    """The revisions to write: a chain whole or not at all, since each file of it names the one before.
+
+    A file of a chain may hold nothing but what a person has to write there.
+    """
+    changed = {id(_first(script)) for script in scripts if _has_changes(script)}
+    return [script for script in scripts if id(_first(script)) in changed]
+
+
+def _first(script: ops.MigrationScript) -> ops.MigrationScript:
+    from alembic_pgpatterns.autogenerate.rewrite.revision_chain import FollowUp
+
+    return _first(script.previous) if isinstance(script, FollowUp) else script
 
 
 def _has_changes(script: ops.MigrationScript) -> bool:

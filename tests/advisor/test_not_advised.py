@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from alembic_pgpatterns.advisor.candidates import candidates
 from alembic_pgpatterns.advisor.predicates import Comparison, TableUse, Term
 from alembic_pgpatterns.advisor.questions import Knowledge, Question
@@ -50,6 +52,25 @@ def test_a_unique_key_finds_its_row_without_further_columns(server: Any) -> None
     proposed = [item.index.keys for item in candidates([Question(statement, (use,))], knowledge)]
     assert ("project_id", "id") in [tuple(key.column for key in keys) for keys in proposed]
     assert [keys for keys in proposed if keys[0].column == "id"] == []
+
+
+@pytest.mark.parametrize(
+    ("index", "text", "value"),
+    [
+        ("((lower(code)))", "SELECT * FROM item WHERE lower(code) = $1", "a"),
+        ("(tenant_id, (lower(code)))", "SELECT * FROM item WHERE tenant_id = 7 AND lower(code) = $1", "a"),
+        ("((extra ->> 'key'))", "SELECT * FROM item WHERE extra ->> 'key' = $1", "a"),
+        ("(code) WHERE tenant_id = 3", "SELECT * FROM item WHERE tenant_id = 3 AND code = $1", "a"),
+    ],
+)
+def test_what_is_there_already(index: str, text: str, value: object, server: Any) -> None:
+    tables = f"""
+        CREATE TABLE item (id bigint PRIMARY KEY, tenant_id int, code text, extra jsonb);
+        CREATE INDEX ON item {index};
+    """
+    advice = advise(server, tables, _with_values(recorded(text), value))
+    assert keys_of(advice, "item") == []
+    assert advice.unused == ()
 
 
 def test_a_table_of_few_pages_is_read_in_no_time(server: Any) -> None:

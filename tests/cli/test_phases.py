@@ -97,6 +97,16 @@ def test_old_and_new_code_run_between_the_phases(shop: Project, directives: bool
     assert shop.alembic("check").returncode == 0
 
 
+def test_a_file_that_only_asks_a_person_stays_in_its_chain(shop: Project) -> None:
+    with_age = OLD.replace('Column("name", Text)', 'Column("name", Text), Column("age", BigInteger, nullable=False)')
+    shop.write("shop_models.py", with_age)
+    run = shop.alembic("pgrevision", "-m", "age", "--phases")
+    assert run.returncode == 0, run.stderr
+    files = in_order(shop)[1:]
+    assert any("UPDATE person SET age = ..." in path.read_text() and "op.add" not in path.read_text() for path in files)
+    assert "up, down and up again" in run.stdout
+
+
 def test_what_only_old_code_suffers_from_is_not_reported_in_a_contract_revision(shop: Project) -> None:
     without = OLD.replace(', Column("fax", Text)', "").replace(', Index("ix_person_fax", "fax")', "")
     shop.write("shop_models.py", without)

@@ -120,6 +120,54 @@ def run(session):
 }
 
 
+LOUD = {
+    "two objects in a loop of the source": (
+        "statement-in-loop",
+        """
+def run(session):
+    for book in session.scalars(select(Book).where(Book.id < 3)).all():
+        session.scalars(select(Book).where(Book.author_id == book.id)).all()
+""",
+    ),
+    "a count that is only asked for later": (
+        "count-for-existence",
+        """
+def run(session):
+    count = session.scalar(select(func.count()).select_from(Book).where(Book.id > 3))
+    return (count or 0) > 0
+""",
+    ),
+}
+QUIET |= {
+    "two portions in a loop of the source": """
+def run(session):
+    for part in ([1, 2], [3, 4]):
+        session.scalars(select(Book).where(Book.id.in_(part))).all()
+""",
+    "two calls of a helper that loops over one result": """
+def books(session, n):
+    return [book.id for book in session.scalars(select(Book).where(Book.id == n))]
+
+def run(session):
+    books(session, 1)
+    books(session, 2)
+""",
+    "a count that is shown too": """
+def run(session):
+    count = session.scalar(select(func.count()).select_from(Book).where(Book.id > 3))
+    return count > 0, count
+""",
+}
+
+
+@pytest.mark.parametrize("name", list(LOUD))
+def test_what_the_source_shows_is_found(name: str, record: Record) -> None:
+    pattern, source = LOUD[name]
+    workload = record(textwrap.dedent(BOOKS), source)
+    (cls,) = [cls for cls in PATTERNS if cls.name == pattern]
+    assert len(list(detect(cls, workload))) == 1
+
+
 @pytest.mark.parametrize("name", list(QUIET))
 def test_known_false_alarms_are_quiet(name: str, record: Record) -> None:
     workload = record(textwrap.dedent(BOOKS), QUIET[name])

@@ -2,17 +2,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from functools import lru_cache
 
-from alembic_pgpatterns.output.places import file_at
 from alembic_pgpatterns.patterns import Finding, Severity, StatementPattern
 from alembic_pgpatterns.patterns.statements._places import SQLALCHEMY_SELECT, sent, shown, usages
+from alembic_pgpatterns.patterns.statements._source import function_at, parsed, spans
 from alembic_pgpatterns.patterns.statements._trees import outer
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.workload.model import Recorded, Site, Workload
-
-_LARGEST = 5_000_000
-"""Bytes of a source file that is read."""
 
 
 class CountForExistence(StatementPattern):
@@ -20,7 +16,8 @@ class CountForExistence(StatementPattern):
 
     count(*) reads every row that matches. EXISTS stops at the first.
 
-    It counts where the line that sends the query compares the count with 0, or takes it for true or false.
+    It counts where the line that sends the query compares the count with 0, or takes it for true or false; or where the
+    count is given to a name of which the function asks nothing else.
     """
 
     severity = Severity.INFO
@@ -56,38 +53,55 @@ def _counts(statement: Recorded) -> bool:
 
 
 def _asks_for_any(site: Site) -> bool:
-    tree = _parsed(site.path)
+    tree = parsed(site.path)
     if tree is None:
         return False
-    return any(_asks(node, site.line) for node in ast.walk(tree))
+    if any(_asks(node) and any(spans(part, site.line) for part in _questions_of(node)) for node in ast.walk(tree)):
+        return True
+    function = function_at(tree, site.line)
+    return function is not None and _is_kept_for_a_question(function, site.line)
 
 
-def _asks(node: ast.AST, line: int) -> bool:
+def _asks(node: ast.AST) -> bool:
+    """Whether a node takes its parts for true or false, or compares them with 0."""
     if isinstance(node, ast.Compare):
-        return _spans(node, line) and _with_zero(node)
+        return _with_zero(node)
     if isinstance(node, ast.If | ast.While | ast.IfExp):
-        return _spans(node.test, line) and not _compares(node.test)
-    return isinstance(node, ast.Call) and ast.unparse(node.func) == "bool" and _spans(node, line)
+        return not _compares(node.test)
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == "bool"
 
 
-def _spans(node: ast.expr, line: int) -> bool:
-    return node.lineno <= line <= (node.end_lineno or node.lineno)
+def _questions_of(node: ast.AST) -> list[ast.expr]:
+    if isinstance(node, ast.If | ast.While | ast.IfExp):
+        return [node.test]
+    return [node] if isinstance(node, ast.Compare | ast.Call) else []
+
+
+def _is_kept_for_a_question(function: ast.FunctionDef | ast.AsyncFunctionDef, line: int) -> bool:
+    """Whether the count is given to a name of which nothing else is asked: ``count = …`` and ``return count > 0``."""
+    assignments = [node for node in ast.walk(function) if isinstance(node, ast.Assign) and spans(node, line)]
+    names = [node.targets[0].id for node in assignments if isinstance(node.targets[0], ast.Name)]
+    if len(names) != 1:
+        return False
+    loads = {id(node) for node in ast.walk(function) if _reads(node, names[0])}
+    questions = [part for node in ast.walk(function) if _asks(node) for part in _questions_of(node)]
+    return bool(loads) and loads == {
+        id(node) for part in questions for node in ast.walk(part) if _reads(node, names[0])
+    }
+
+
+def _reads(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
 
 
 def _compares(node: ast.expr) -> bool:
-    return any(isinstance(part, ast.Compare) for part in ast.walk(node))
+    """Whether a condition is a comparison, or has one among its parts; one in a call's arguments is the query's."""
+    if isinstance(node, ast.BoolOp):
+        return any(map(_compares, node.values))
+    return _compares(node.operand) if isinstance(node, ast.UnaryOp) else isinstance(node, ast.Compare)
 
 
 def _with_zero(node: ast.Compare) -> bool:
     constants = [side.value for side in (node.left, *node.comparators) if isinstance(side, ast.Constant)]
     ask = isinstance(node.ops[0], ast.Gt | ast.NotEq | ast.Eq | ast.LtE) and 0 in constants
     return ask or (isinstance(node.ops[0], ast.GtE | ast.Lt) and 1 in constants)
-
-
-@lru_cache(maxsize=64)
-def _parsed(path: str) -> ast.Module | None:
-    file = file_at(path)
-    try:
-        return ast.parse(file.read_text("utf-8")) if file.stat().st_size < _LARGEST else None
-    except (OSError, SyntaxError, ValueError):
-        return None

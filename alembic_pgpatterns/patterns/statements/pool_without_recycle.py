@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Finding, Severity, StatementPattern
 from alembic_pgpatterns.patterns.statements._places import Sender
+from alembic_pgpatterns.patterns.statements._source import tests_make_engines
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.workload.model import Workload
@@ -15,7 +16,8 @@ class PoolWithoutRecycle(StatementPattern):
     Firewalls and proxies drop connections that are idle, and a restarted server has dropped all of them. The pool
     does not know: the next request gets a dead connection and fails.
 
-    What does not count: pools that test each connection (pool_pre_ping), and NullPool, which keeps none.
+    What does not count: pools that test each connection (pool_pre_ping), NullPool, which keeps none, and a recording
+    whose tests make an engine of their own.
     """
 
     severity = Severity.INFO
@@ -30,6 +32,8 @@ class PoolWithoutRecycle(StatementPattern):
 
     def detect(self, workload: Workload, schema: Schema | None) -> Iterator[Finding]:
         """Engines with a pool that neither recycles nor tests its connections."""
+        if tests_make_engines(workload):
+            return
         for engine in workload.engines:
             # -1, SQLAlchemy's default of pool_recycle, is never.
             if (

@@ -4,12 +4,15 @@ from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Finding, StatementPattern
 from alembic_pgpatterns.patterns.statements._places import SQLALCHEMY_SELECT, sent, shown, usages
+from alembic_pgpatterns.patterns.statements._source import is_in_loop
 from alembic_pgpatterns.patterns.statements._trees import all_of, column_of, compared, outer, parameter, relations, tree
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.schema.sql.parser import pg
-from alembic_pgpatterns.workload.model import Recorded, Workload
+from alembic_pgpatterns.workload.model import Recorded, Usage, Workload
 
 LEAST = 5
+# Where the source shows the loop. Tests have few objects.
+LEAST_IN_LOOP = 2
 # Parameters of one statement: so many are a piece of a long list that is sent in pieces already.
 LIST = 50
 
@@ -19,9 +22,10 @@ class StatementInLoop(StatementPattern):
 
     Each query costs a round trip to the database. One query with a list of values reads the same rows.
 
-    Five different sets of values from one line, within one call of the application and one transaction, count. What
-    does not count: queries for lists of 50 or more values (they go in portions on purpose), pages of a longer result,
-    and queries that lock rows. Loops in a test itself are no fault of the application.
+    Five different sets of values from one line, within one call of the application and one transaction, count; two, if
+    the line stands in a `for` over some data in the source, and each query asks for one value. What does not count:
+    queries for lists of 50 or more values (they go in portions on purpose), pages of a longer result, and queries that
+    lock rows. Loops in a test itself are no fault of the application.
     """
 
     references = (SQLALCHEMY_SELECT,)
@@ -37,15 +41,30 @@ class StatementInLoop(StatementPattern):
     """
 
     def detect(self, workload: Workload, schema: Schema | None) -> Iterator[Finding]:
-        """Queries of the application with five or more sets of values."""
+        """Queries of the application with several sets of values."""
         for statement, usage in usages(workload, tests=True):
             count = usage.series.distinct_in_transaction
             # What the ORM sends by itself stands in no loop of the application; other patterns find it.
-            if statement.kind != "select" or usage.reason is not None or count < LEAST:
+            if statement.kind != "select" or usage.reason is not None or count < _least(statement, usage):
                 continue
             if usage.series.parameters < LIST and not _pages(statement) and _reads_rows(statement):
                 message = f"a query is sent {count} times in one call, each time with other values: {shown(statement)}"
                 yield sent(self, statement, usage, message, _instead(statement))
+
+
+def _least(statement: Recorded, usage: Usage) -> int:
+    site = usage.site
+    if site is None or site.test or not _of_one_value(statement):
+        return LEAST
+    return LEAST_IN_LOOP if is_in_loop(site.path, site.line) else LEAST
+
+
+def _of_one_value(statement: Recorded) -> bool:
+    """Whether it compares a column with one parameter; a list may be a portion of a longer one."""
+    sides = [(left, right) for left, operator, right in compared(statement) if operator == "="]
+    return any(
+        column_of(a) and parameter(b) is not None for left, right in sides for a, b in ((left, right), (right, left))
+    )
 
 
 def _pages(statement: Recorded) -> bool:

@@ -33,7 +33,7 @@ def operation(item: AdvisedIndex) -> str:
     """The line for a revision."""
     made = operations(item.index, "public")
     rendered = render_python_code(ops.UpgradeOps(ops=list(made)))
-    return "\n".join(line for line in rendered.splitlines() if not line.startswith("#")).strip()
+    return "\n".join(line for line in rendered.splitlines() if not line.lstrip().startswith("#")).strip()
 
 
 def location(statement: Recorded) -> str | None:
