@@ -8,6 +8,7 @@ import libcst as cst
 from libcst.codemod import CodemodContext
 from libcst.codemod.visitors import AddImportsVisitor, RemoveImportsVisitor
 
+from alembic_pgpatterns.fix.import_place import with_import
 from alembic_pgpatterns.fix.model_syntax import is_from, without_comment
 
 
@@ -24,10 +25,12 @@ def with_imports(module: cst.Module, needed: Mapping[str, Collection[str]], repl
         finder = _Finder(package)
         module.visit(finder)
         # LibCST's own AddImportsVisitor puts new names before the others (1.9), which isort and ruff would complain
-        # about. It is left for files that import nothing from the package.
+        # about. It is left for files that import no other package.
         adder = _Adder(package, set(names) - finder.names)
         module = module.visit(adder)
-        for name in sorted(adder.missing):
+        placed = with_import(module, package, adder.missing) if adder.missing else None
+        module = placed or module
+        for name in sorted(adder.missing) if placed is None else ():
             AddImportsVisitor.add_needed_import(context, package, name)
     for name in sorted(replaced):
         RemoveImportsVisitor.remove_unused_import(context, "sqlalchemy", name)
