@@ -68,7 +68,8 @@ def drift_after(request: Request) -> tuple[Drifted, ...]:
     Raises:
         PgPatternsError: the check could not be done completely, for example because the models cannot be imported.
     """
-    command = [sys.executable, "-c", f"from {PROCESS} import main; main()"]
+    # -P: else the current folder would come first on sys.path, and a logging.py of the project before Python's.
+    command = [sys.executable, "-P", "-c", f"from {PROCESS} import main; main()"]
     # What it compiles is not in the files yet: __pycache__ must not get it.
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     reading, writing = os.pipe()

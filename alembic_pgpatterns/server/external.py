@@ -171,7 +171,7 @@ class _Watchdog:
 
     def __init__(self, route: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _WATCHDOG],
+            [sys.executable, "-P", "-c", _WATCHDOG],  # a signal.py of the project is none of its modules
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

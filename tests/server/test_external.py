@@ -36,6 +36,16 @@ def databases(server: ThrowawayServer) -> set[str]:
         return {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
 
 
+def test_the_program_that_watches_imports_nothing_of_the_project(
+    theirs: ThrowawayServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "signal.py").write_text("open('ran', 'w').close()\n")
+    with external_server(theirs.url()) as server:
+        server.create_database("app")
+    assert not (tmp_path / "ran").exists()
+
+
 def test_scratch_databases_of_random_names_are_dropped(theirs: ThrowawayServer) -> None:
     before = databases(theirs)
     with external_server(theirs.url("app"), roles=["present"]) as server:

@@ -74,6 +74,24 @@ def test_files_named_as_libraries_are_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.glob("*.ran")] == ["beside.ran"]
 
 
+def test_they_are_left_alone_where_changed_models_are_checked(tmp_path: Path) -> None:
+    project = projects.make(tmp_path)
+    for name in (*LIBRARIES, "logging", "dataclasses", "email"):
+        project.write(f"{name}.py", f"open('{name}.ran', 'w').close()\nraise ImportError('a file of the project')\n")
+    project.write("shop_models.py", projects.BOOKS_AND_AUTHORS)
+    project.env(
+        models="import sys; sys.path.append('.')\nfrom shop_models import Base\ntarget_metadata = Base.metadata"
+    )
+    project.sql(
+        "a1",
+        "CREATE TABLE author (id bigserial PRIMARY KEY); CREATE TABLE book (id bigserial PRIMARY KEY, author_id bigint "
+        "CONSTRAINT book_author_id_fkey REFERENCES author, title varchar(80))",
+    )
+    run = project.alembic("pgfix", "--all", "--models")
+    assert "Models and database agree" in run.stdout, run.stderr
+    assert list(tmp_path.glob("*.ran")) == []
+
+
 CONNECTS = "import socket\ntry:\n    socket.create_connection(('127.0.0.1', {port}), 3)\nexcept OSError:\n    pass\n"
 DRIVER = "import psycopg\ntry:\n    psycopg.connect('host=127.0.0.1 port={port}')\nexcept psycopg.Error:\n    pass\n"
 NOTES_PROCESS = "import os\nopen('pids', 'a').write(f'{os.getpid()}\\n')\n"
