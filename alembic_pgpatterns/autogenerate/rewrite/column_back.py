@@ -26,9 +26,9 @@ def column_back(op: ops.AddColumnOp, facts: Facts) -> tuple[Step, ...]:
         return (plain(op),)
     subject = f"{op.table_name}.{op.column.name}"
     value = stand_in(op.column)
-    if isinstance(op.column.type, Uuid) and not _fits(op, str(value), facts):
+    if isinstance(op.column.type, Uuid) and not fits(op, str(value), facts):
         value = RANDOM
-    if value is None or not _fits(op, value, facts):
+    if value is None or not fits(op, value, facts):
         reason = "the dropped values are lost, so on a table with rows this fails unless you give it a server_default"
         return (plain(op, strong=True, notes=(Note(RequiredColumnWithoutDefault.name, subject, reason),)),)
     reason = f"the dropped values are lost: existing rows get {value}; write another value here if they need one"
@@ -47,7 +47,7 @@ def column_back(op: ops.AddColumnOp, facts: Facts) -> tuple[Step, ...]:
     return (Step(0, phase, owns_downgrade=True),)
 
 
-def _fits(op: ops.AddColumnOp, value: str, facts: Facts) -> bool:
+def fits(op: ops.AddColumnOp, value: str, facts: Facts) -> bool:
     """Whether all rows may have a value: no key or foreign key is on the column, and its CHECKs hold."""
     dependents = facts.dependents(facts.key(op.schema, op.table_name), str(op.column.name))
     unique = value != RANDOM and any(

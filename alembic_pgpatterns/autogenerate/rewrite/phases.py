@@ -13,8 +13,9 @@ from alembic.operations import ops
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import table_of
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
+from alembic_pgpatterns.autogenerate.rewrite.new_code import PHASE
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, DropTypeOp, NewEnumOp
-from alembic_pgpatterns.autogenerate.rewrite.steps import Planned, Step, columns_of, touches
+from alembic_pgpatterns.autogenerate.rewrite.steps import Planned, Step, columns_of, source_of, touches
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import assignable, narrows
 from alembic_pgpatterns.autogenerate.rewrite.view_blocks import RetypeUnderViewsOp
 from alembic_pgpatterns.revisions.contract import MARK
@@ -80,6 +81,8 @@ def _waiting(planned: Sequence[Planned], facts: Facts) -> set[int]:
 
 
 def _breaks(op: ops.MigrateOperation, facts: Facts) -> bool:
+    if getattr(op, PHASE, None) == "contract":
+        return True
     if isinstance(op, ops.DropTableOp) or (isinstance(op, NewEnumOp) and op.removes):
         return True
     schema, name = table_of(op)
@@ -110,12 +113,17 @@ def _dropped(op: ops.MigrateOperation, facts: Facts) -> list[tuple[TableKey, str
 
 
 def _is_part_of(op: ops.MigrateOperation, dropped: set[tuple[TableKey, str | None]], facts: Facts) -> bool:
-    """Whether a change drops an index or a constraint of something that is dropped: old code still needs it."""
+    """Whether a change drops an index or a key of something that is dropped: old code still needs it.
+
+    Such as for ON CONFLICT. What would refuse the rows of new code does not wait (`with_room_for_new_code`).
+    """
     if not isinstance(op, ops.DropIndexOp | ops.DropConstraintOp):
+        return False
+    if getattr(op, PHASE, "contract") == "expand":
         return False
     schema, name = table_of(op)
     table = facts.key(schema, str(name))
-    return (table, None) in dropped or any((table, column) in dropped for column in columns_of(op))
+    return (table, None) in dropped or any((table, column) in dropped for column in columns_of(source_of(op)))
 
 
 def _split(item: Planned, waits: bool, facts: Facts) -> Planned:

@@ -19,6 +19,7 @@ from alembic_pgpatterns.autogenerate.rewrite.changes import flatten, paired
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, RewriteSettings, read_facts
 from alembic_pgpatterns.autogenerate.rewrite.function_body import body, in_batches, released
 from alembic_pgpatterns.autogenerate.rewrite.named_types import with_enum_types
+from alembic_pgpatterns.autogenerate.rewrite.new_code import with_room_for_new_code
 from alembic_pgpatterns.autogenerate.rewrite.phases import in_phases, mark
 from alembic_pgpatterns.autogenerate.rewrite.planner import plan_all
 from alembic_pgpatterns.autogenerate.rewrite.render_fixes import fix_expressions
@@ -70,6 +71,8 @@ def rewrite(
         changes = with_inline_references(changes, facts)
     changes, facts = with_swaps_placed(changes, facts)
     grouped = in_batches if batch else tuple
+    if facts.settings.phases:
+        changes = with_room_for_new_code(changes, facts)
     planned = plan_all(changes, facts)
     if facts.settings.phases:
         planned = in_phases(planned, facts)

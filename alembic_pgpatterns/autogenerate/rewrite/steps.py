@@ -212,7 +212,7 @@ def _retyped(op: ops.AlterColumnOp, table: TableKey, facts: Facts) -> frozenset[
     return frozenset(keys)
 
 
-def _source(op: ops.MigrateOperation) -> Any:
+def source_of(op: ops.MigrateOperation) -> Any:
     """Return the op that creates what an op drops; another op itself."""
     reverse = getattr(op, "_reverse", None)
     if reverse is None and isinstance(op, ops.DropConstraintOp) and type(op) is not ops.DropConstraintOp:
@@ -224,7 +224,7 @@ def _source(op: ops.MigrateOperation) -> Any:
 
 def _touches_object(op: ops.MigrateOperation, table: TableKey, reads: set[Key], facts: Facts) -> Touch:
     """An index or a constraint reads its columns, writes its name, and may make columns unique."""
-    source = _source(op)
+    source = source_of(op)
     writes: set[Key] = set()
     if isinstance(op, ops.CreateIndexOp | ops.DropIndexOp):
         writes.add(("name", table[0], str(op.index_name)))
