@@ -15,6 +15,7 @@ from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.controller.tries import trying_ways
 from alembic_pgpatterns.controller.ways import hint
+from alembic_pgpatterns.errors import PgPatternsError
 
 Result = TypeVar("Result")
 
@@ -23,6 +24,19 @@ def say_found(project: Project) -> None:
     """Say on stderr what was found out, with the settings to write: stdout is for what a command did."""
     for line in hint(project.ways, settings_lines):
         say_error(line)
+
+
+def demand_one_head(project: Project, head: str) -> None:
+    """Raise PgPatternsError if there are several heads and the flag ``--head`` names none of them.
+
+    Before any server is started: Alembic would refuse only when it writes the file, and knows no way to one head but a
+    merge.
+    """
+    if head == "head" and len(project.heads) > 1:
+        raise PgPatternsError(
+            f"The history has {len(project.heads)} heads: {', '.join(project.heads)}. Name the one that the new "
+            "revision follows (--head), or make one of them: alembic pgrebase."
+        )
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import psycopg
 from alembic_pgpatterns.checks.advised import advised, is_there
 from alembic_pgpatterns.checks.dry_run import dry_run
 from alembic_pgpatterns.checks.sizes import sized
-from alembic_pgpatterns.cli.at_heads import at_heads
+from alembic_pgpatterns.cli.at_heads import at_heads, demand_one_head
 from alembic_pgpatterns.cli.fix_summary import summary
 from alembic_pgpatterns.cli.flags import flags
 from alembic_pgpatterns.cli.interpreter import demand_this_one
@@ -107,6 +107,7 @@ def run(config: Any, options: argparse.Namespace) -> int:
     _refuse(settings)
     outcome, edited = Outcome(), None
     with Project(config, settings) as project, workspace(config, project, options.head) as work:
+        demand_one_head(project, options.head)
         try:
             with progress_on(sys.stderr) as progress:
                 progress.say("running the revisions")

@@ -11,7 +11,7 @@ from typing import Any
 
 from alembic_pgpatterns.checks.dry_run import dry_run
 from alembic_pgpatterns.checks.needs import with_needs
-from alembic_pgpatterns.cli.at_heads import at_heads, say_found
+from alembic_pgpatterns.cli.at_heads import at_heads, demand_one_head, say_found
 from alembic_pgpatterns.cli.exit_codes import FINDINGS
 from alembic_pgpatterns.cli.flags import flags
 from alembic_pgpatterns.cli.interpreter import demand_this_one
@@ -66,6 +66,7 @@ def write(config: Any, options: argparse.Namespace, arguments: Mapping[str, Any]
     head, folder = str(arguments.get("head") or "head"), arguments.get("version_path")
     with Project(config, settings) as project, workspace(config, project, head, folder) as work:
         _demand_named(project, arguments)
+        demand_one_head(project, head)
         with (
             progress_on(sys.stderr) as progress,
             at_heads(project, settings, progress, _to_heads, watched=True) as (at, _),

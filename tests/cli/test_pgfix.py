@@ -228,7 +228,9 @@ def test_several_heads_want_one_named(books: Project) -> None:
     books.sql("c3", "CREATE TABLE c (id bigint PRIMARY KEY)", down="a1")
     run = books.alembic("pgfix", "--select", "unindexed-foreign-key")
     assert run.returncode == 255
-    assert "Multiple heads" in run.stderr
+    assert "2 heads: b2, c3." in run.stderr and "(--head), or make one of them: alembic pgrebase" in run.stderr
+    for command in (("pgrevision", "-m", "x"), ("pgrevision", "-m", "x", "--autogenerate")):
+        assert "make one of them: alembic pgrebase" in books.alembic(*command).stderr
     assert books.alembic("pgfix", "--select", "unindexed-foreign-key", "--head", "c3").returncode == 1
 
 
