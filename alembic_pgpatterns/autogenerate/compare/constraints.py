@@ -13,9 +13,10 @@ from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.schema import conv
 
 from alembic_pgpatterns.autogenerate.compare.forms import ConstraintForm
-from alembic_pgpatterns.autogenerate.compare.relations import RenameConstraintOp, with_comment
+from alembic_pgpatterns.autogenerate.compare.relations import with_comment
 from alembic_pgpatterns.autogenerate.compare.retyped import keeps_constraint
 from alembic_pgpatterns.autogenerate.compare.table_state import TableState
+from alembic_pgpatterns.autogenerate.rewrite.renamed_constraint import RenameConstraintOp
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, expression_text
 from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.binds import escape_binds
@@ -75,7 +76,7 @@ def compare_constraints(state: TableState, kind: Kind) -> None:
                 state.add_first(DropConstraintExactlyOp(state, partner, kind))
                 state.add(kind.add(state, form, declared))
         elif name in names and partner.name != name:
-            state.add(renamed(state, partner.name, name))
+            state.add(renamed(state, partner, name))
 
 
 def _drop(state: TableState, kind: Kind, form: ConstraintForm) -> None:
@@ -157,9 +158,9 @@ def _free_name(state: TableState, form: ConstraintForm, named: dict[str, Any]) -
     return replace(form, name=next(name for name in candidates if name not in state.actual.constraints))
 
 
-def renamed(state: TableState, old: str, new: str) -> RenameConstraintOp:
+def renamed(state: TableState, old: ConstraintForm, new: str) -> RenameConstraintOp:
     """The op that gives a constraint the name that the models have for it."""
-    return RenameConstraintOp.of(state.table, old, new)
+    return RenameConstraintOp.of(state.table, old.name, new, old.columns)
 
 
 def _reflected(state: TableState, name: str) -> Any:

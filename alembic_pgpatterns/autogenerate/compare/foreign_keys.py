@@ -54,7 +54,7 @@ def compare_foreign_keys(state: TableState) -> None:
             del unmatched[partner]
             name = stored_name(key, state)
             if name is not None and name != partner and name not in actual and state.includes(key, name, FILTER, False):
-                state.add(renamed(state, partner, name))
+                state.add(renamed(state, actual[partner], name))
     for form in unmatched.values():
         reflected = next((c for c in state.reflected.foreign_key_constraints if c.name == form.name), None)
         if reflected is None or state.includes(reflected, form.name, FILTER, True):

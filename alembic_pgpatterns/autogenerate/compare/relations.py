@@ -11,6 +11,7 @@ from sqlalchemy import ForeignKeyConstraint, Table
 
 from alembic_pgpatterns.autogenerate.compare.forms import ConstraintForm
 from alembic_pgpatterns.autogenerate.compare.table_state import TableState
+from alembic_pgpatterns.autogenerate.rewrite.renamed_constraint import RenameConstraintOp
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp, Note
 from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
 from alembic_pgpatterns.schema.names import quote
@@ -124,20 +125,6 @@ def _referenced(op: Any) -> list[str]:
     columns = op.columns if isinstance(op, ops.CreateTableOp) else ()
     keys = [item for item in columns if isinstance(item, ForeignKeyConstraint)]
     return [element.target_fullname.split(".")[-2] for key in keys for element in key.elements]
-
-
-class RenameConstraintOp(AlterTableOp):
-    """``ALTER TABLE … RENAME CONSTRAINT``."""
-
-    old_name: str
-
-    @classmethod
-    def of(cls, table: tuple[str | None, str], old: str, new: str) -> RenameConstraintOp:
-        """Give a constraint of a table another name."""
-        alter = f"ALTER TABLE {'.'.join(quote(part) for part in table if part)} RENAME CONSTRAINT"
-        op = cls(table, f"{alter} {quote(old)} TO {quote(new)}", f"{alter} {quote(new)} TO {quote(old)}", new)
-        op.old_name = old
-        return op
 
 
 def with_comment(table: tuple[str | None, str], restored: ops.MigrateOperation, form: ConstraintForm) -> Any:

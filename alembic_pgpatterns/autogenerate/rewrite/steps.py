@@ -18,6 +18,7 @@ from sqlalchemy import ForeignKeyConstraint
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, table_of
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
 from alembic_pgpatterns.autogenerate.rewrite.inner_types import named_types_of
+from alembic_pgpatterns.autogenerate.rewrite.renamed_constraint import RenameConstraintOp
 from alembic_pgpatterns.autogenerate.rewrite.rendering import (
     AlterTableOp,
     CommentOp,
@@ -151,6 +152,10 @@ def touches(op: ops.MigrateOperation, facts: Facts) -> Touch:
         return Touch(everything=True)
     table = facts.key(schema, name)
     reads: set[Key] = {("table", *table)}
+    if isinstance(op, RenameConstraintOp):
+        names = (op.old_name, str(op.object_name))
+        reads.update(("column", *table, column) for column in op.columns)
+        return Touch(frozenset(reads), frozenset((kind, *table, n) for kind in ("name", "dependent") for n in names))
     if isinstance(op, AlterTableOp):
         if op.object_name is None:
             return Touch(frozenset(reads), frozenset(reads))

@@ -11,6 +11,7 @@ from alembic.operations import ops
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, name_of
 from alembic_pgpatterns.autogenerate.rewrite.column_swap import swaps
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
+from alembic_pgpatterns.autogenerate.rewrite.renamed_constraint import RenameConstraintOp, with_renames_last
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Touch, touches
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import widens
@@ -30,7 +31,7 @@ def with_swaps_placed(changes: Sequence[Change], facts: Facts) -> tuple[list[Cha
         changes: the changes in autogenerate's order.
         facts: the facts of the run.
     """
-    ordered = _referencing_first(_early(changes, facts), facts)
+    ordered = _referencing_first(_early(with_renames_last(changes, facts), facts), facts)
     return ordered, _with_earlier(ordered, facts)
 
 
@@ -151,7 +152,8 @@ def _holds(
     if isinstance(op, AlterTableOp):
         table = facts.key(op.schema, op.table_name)
         column = table == facts.key(swap.schema, swap.table_name) and op.object_name == swap.column_name
-        is_dependent = op.object_name is not None and (*table, op.object_name) in names
+        name = op.old_name if isinstance(op, RenameConstraintOp) else op.object_name
+        is_dependent = name is not None and (*table, name) in names
         return f"another change of {op.object_name} in this revision" if column or is_dependent else None
     if _creates_on(Change(op), touches(swap, facts), facts):
         return f"{name_of(op) or 'what'}, which this revision creates before"
