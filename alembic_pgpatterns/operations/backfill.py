@@ -114,6 +114,7 @@ class BackfillOp(Directive):
 
         with outside_transaction(operations, self.name), _every_row(operations):
             at = table(operations, self.table_name, self.schema)
+            _refuse_hidden_rows(operations, at)
             walk = Walk(operations, at, key_of(operations, at, self.key), self.batch_size)
             with progress(f"backfill of {at}", estimate(operations, at)) as advance:
                 return _Job(operations, self, at, walk, advance).run()
@@ -121,6 +122,17 @@ class BackfillOp(Directive):
     def reverse(self) -> NothingToUndo:
         """Nothing to do."""
         return NothingToUndo(f"backfill of {self.table_name}: the values stay")
+
+
+def _refuse_hidden_rows(operations: Operations, at: TableOrIndex) -> None:
+    """Fail before the first batch where policies hide rows. PostgreSQL's own error does not say which role helps."""
+    query = "SELECT row_security_active(CAST(:table AS regclass)::oid)"
+    if fetch_value(operations, query, table=at.quoted):
+        role = fetch_value(operations, "SELECT current_user")
+        raise errors.PgPatternsError(
+            f"backfill of {at}: row security hides rows from the role {role}. No row is changed. Let a superuser run "
+            "ALTER ROLE ... BYPASSRLS, or run the migration as a role that has it"
+        )
 
 
 @contextmanager

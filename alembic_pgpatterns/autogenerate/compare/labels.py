@@ -206,7 +206,12 @@ def _search(actual: NamedType, labels: Sequence[str]) -> tuple[str, ...]:
         return ()
     queries = [f"  {_rows_with(user, labels)}" for user in actual.users]
     rest = len(queries) - MOST_COLUMNS
-    return ("Rows that have it:", *queries[:MOST_COLUMNS], *((f"  ... and {rest} more columns",) if rest > 0 else ()))
+    more = (f"  ... and {rest} more columns",) if rest > 0 else ()
+    hiding = dict.fromkeys(f"{user.schema}.{user.table}" for user in actual.users if user.forced_row_security)
+    hidden = (
+        f"FORCE ROW LEVEL SECURITY hides rows of {', '.join(hiding)} from the owner too: ask as a role with BYPASSRLS."
+    )
+    return ("Rows that have it:", *queries[:MOST_COLUMNS], *more, *((hidden,) if hiding else ()))
 
 
 def replaced(name: str, actual: NamedType, labels: Sequence[str], dependents: Sequence[Dependent]) -> str:

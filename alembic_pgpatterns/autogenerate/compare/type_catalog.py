@@ -25,6 +25,8 @@ class TypeUser:
     default: str | None
     lockable: bool = True
     """Whether LOCK TABLE takes the table: it refuses a foreign one."""
+    forced_row_security: bool = False
+    """Whether its policies apply to its owner too."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -74,7 +76,8 @@ _TYPES = """
                      WHERE k.contypid = t.oid AND k.contype = 'c'), '{{}}') AS constraints,
            coalesce((SELECT jsonb_agg(jsonb_build_object('schema', cn.nspname, 'table', c.relname, 'column', a.attname,
                                 'array', a.atttypid = t.typarray, 'default', pg_get_expr(d.adbin, d.adrelid),
-                                'lockable', c.relkind <> 'f')
+                                'lockable', c.relkind <> 'f', 'forced_row_security',
+                                c.relrowsecurity AND c.relforcerowsecurity)
                                 ORDER BY cn.nspname, c.relname, a.attname)
                      FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
                      JOIN pg_namespace cn ON cn.oid = c.relnamespace

@@ -23,6 +23,7 @@ from alembic_pgpatterns.autogenerate.rewrite.backfill import backfill
 from alembic_pgpatterns.autogenerate.rewrite.changes import altered
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import FOREIGN_KEYS_NOT_VALID_ON_PARTITIONED, Facts
 from alembic_pgpatterns.autogenerate.rewrite.dependents import Dependents
+from alembic_pgpatterns.autogenerate.rewrite.filling import FillOp
 from alembic_pgpatterns.autogenerate.rewrite.kept_objects import around_objects
 from alembic_pgpatterns.autogenerate.rewrite.plain_steps import NOT_VALID
 from alembic_pgpatterns.autogenerate.rewrite.renamed_column import expression_with, reads_only
@@ -244,7 +245,8 @@ class _Swap:
     def _fill(self) -> tuple[ops.MigrateOperation, ...]:
         """Fill existing rows, while the triggers of the table do not fire for that."""
         empty = f"{quote(self.column)} IS NOT NULL"
-        fill = SqlOp(backfill(self.schema, self.table, self.new, self.using, empty))
+        statement = backfill(self.schema, self.table, self.new, self.using, empty)
+        fill = FillOp(statement, self.using, (self.schema, self.table))
         refuse = SqlOp(refuse_unknown(self._table(), self.trigger))
         memory = (SqlOp(remembered(self._table(), self._function())),) if self.parts.dependents.partitioned else ()
         triggers = [trigger for trigger in self.parts.dependents.triggers if trigger.fires]

@@ -166,7 +166,7 @@ _IN_BATCHES = "each batch commits, so no row stays locked for long; the table's 
 def _backfill(op: ops.AddColumnOp, value: str, because: str | None = None) -> Phase:
     reason = f"{because}; {_IN_BATCHES}" if because else _IN_BATCHES
     note = Note(UnbatchedDataChange.name, f"{op.table_name}.{op.column.name}", reason, aside=True)
-    return Phase((FillOp(_filled(op, value), value),), autocommit=True, notes=(note,))
+    return Phase((FillOp(_filled(op, value), value, (op.schema, op.table_name)),), autocommit=True, notes=(note,))
 
 
 def plan_alter_column(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
@@ -205,7 +205,7 @@ def _with_values(op: ops.AlterColumnOp, steps: tuple[Step, ...]) -> tuple[Step, 
         Note(UnbatchedDataChange.name, subject, reason),
         Note(UnbatchedDataChange.name, subject, again, aside=True),
     ]
-    fill = FillOp(backfill(op.schema, op.table_name, str(op.column_name), value), value)
+    fill = FillOp(backfill(op.schema, op.table_name, str(op.column_name), value), value, (op.schema, op.table_name))
     phase = validate_check.up
     filled = replace(phase, operations=(fill, *phase.operations), notes=(notes[1], *phase.notes))
     first = Step(1, Phase((fill,), autocommit=True, notes=(notes[0],)))

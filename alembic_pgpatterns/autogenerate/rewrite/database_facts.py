@@ -59,6 +59,8 @@ class Facts:
     partitioned: frozenset[TableKey] = frozenset()
     enums: frozenset[TableKey] = frozenset()
     """Enum and domain types in the database: schema and name."""
+    forced_row_security: frozenset[TableKey] = frozenset()
+    """Tables whose policies apply to their owner too."""
     autocommit: bool = True
     """False if env.py opens the transaction itself: then an autocommit block fails."""
     session: Mapping[str, str] = field(default_factory=dict)
@@ -140,6 +142,7 @@ def read_facts(context: MigrationContext, settings: RewriteSettings, **more: Any
         version=settings.target_version or server,
         partitioned=reader.names(_PARTITIONED),
         enums=reader.names(_ENUMS),
+        forced_row_security=reader.names(_FORCED_ROW_SECURITY),
         autocommit=commits(context),
         session=reader.session_timeouts(),
         has_lock_timeout=bool(connection.scalar(text(_HAS_LOCK_TIMEOUT))),
@@ -175,6 +178,10 @@ def enum_plugin() -> bool:
 _UTC = frozenset(("UTC", "GMT", "ETC/UTC", "ETC/GMT", "ZULU", "UCT", "GMT0"))
 _PARTITIONED = """
     SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'p'
+"""
+_FORCED_ROW_SECURITY = """
+    SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relrowsecurity AND c.relforcerowsecurity
 """
 _LOCKABLE = """
     SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -24,8 +24,9 @@ ASK = "..."
 class FillOp(SqlOp):
     """Sets a column where it is NULL."""
 
-    def __init__(self, statement: str, value: str) -> None:
+    def __init__(self, statement: str, value: str, table: tuple[str | None, str]) -> None:
         super().__init__(statement)
+        self.fills = table
         self.value = value
         """SQL; ``DEFAULT`` for the column's own default."""
 

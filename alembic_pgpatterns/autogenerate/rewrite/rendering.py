@@ -137,6 +137,8 @@ class SqlOp(ops.ExecuteSQLOp):
 
     after_drops = False
     """Whether it comes after the tables that the revision drops."""
+    fills: tuple[str | None, str] | None = None
+    """Schema and name of the table whose existing rows it fills."""
 
     def __init__(
         self,

@@ -18,6 +18,7 @@ from alembic_pgpatterns.autogenerate.rewrite.alembic_bugs import repaired
 from alembic_pgpatterns.autogenerate.rewrite.changes import flatten, paired
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, RewriteSettings, read_facts
 from alembic_pgpatterns.autogenerate.rewrite.function_body import body, in_batches, released
+from alembic_pgpatterns.autogenerate.rewrite.hidden_rows import asked
 from alembic_pgpatterns.autogenerate.rewrite.named_types import with_enum_types
 from alembic_pgpatterns.autogenerate.rewrite.new_code import with_room_for_new_code
 from alembic_pgpatterns.autogenerate.rewrite.phases import in_phases, mark
@@ -77,18 +78,21 @@ def rewrite(
     if facts.settings.phases:
         planned = in_phases(planned, facts)
     parts = chain.parts(planned, facts, split)
-    return [
-        File(
-            (*((mark(),) if part.contract else ()), *grouped(body(part.up, facts))),
-            tuple(
-                grouped(
-                    released(body(part.down, facts), part.down, facts) if len(parts) > 1 else body(part.down, facts)
-                )
-            ),
-            part.contract,
-        )
-        for part in parts
-    ]
+    first = asked((step for part in parts for step in part.up), facts)
+    last = asked((step for part in parts for step in part.down), facts, quiet=bool(first))
+    return [_file(part, parts, facts, grouped, (first, last)) for part in parts]
+
+
+def _file(part: chain.Part, parts: Sequence[chain.Part], facts: Facts, grouped: Any, asking: tuple[Any, Any]) -> File:
+    """Write one of the parts. `asking` comes before all that the first upgrade, and the first downgrade, does."""
+    before_up = asking[0] if part is parts[0] else ()
+    before_down = asking[1] if part is parts[-1] else ()
+    down = body(part.down, facts)
+    return File(
+        (*((mark(),) if part.contract else ()), *before_up, *grouped(body(part.up, facts))),
+        (*before_down, *grouped(released(down, part.down, facts) if len(parts) > 1 else down)),
+        part.contract,
+    )
 
 
 class SafeRewriter(Rewriter):
