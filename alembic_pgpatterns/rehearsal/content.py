@@ -1,25 +1,32 @@
-"""The contents of columns in a form that can be compared: a digest per column, computed on the server."""
+"""The contents of columns in a form that can be compared: a digest per value, computed on the server."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
+from alembic_pgpatterns.revisions.plpgsql import columns_of_new
 from alembic_pgpatterns.revisions.rehearsed import LostContent
+from alembic_pgpatterns.schema.fill_triggers import FILLS
 from alembic_pgpatterns.schema.model import Name, Schema, Table
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """One column: its number of values, and a digest of them with the keys of their rows, independent of the order."""
+    """One column: how many rows there are, and how often each digest of a value, with the key of its row, is there."""
 
     rows: int
-    values: int
-    digest: str
+    digests: Counter[int]
+
+    @property
+    def values(self) -> int:
+        """Number of rows that have a value."""
+        return self.digests.total()
 
 
 Contents = dict[tuple[Name, str], Content]
@@ -46,8 +53,9 @@ def _of_table(connection: Any, table: Table) -> Contents:
     key = _key(table)
     parts = [
         sql.SQL(
-            # A sum is the same in any order of the rows: a migration may rewrite the table.
-            "count({c}), coalesce(sum(pg_catalog.hashtextextended({key} || {c}::text, 0)::numeric), 0)::text"
+            # One per row, and not one for all: a row that had no value may get one, which loses nothing. It is for the
+            # few rows of the trial.
+            "pg_catalog.array_agg(pg_catalog.hashtextextended({key} || {c}::text, 0)) FILTER (WHERE {c} IS NOT NULL)"
         ).format(c=sql.Identifier(column.name), key=key)
         for column in columns
     ]
@@ -59,7 +67,8 @@ def _of_table(connection: Any, table: Table) -> Contents:
     except psycopg.Error:
         return {}
     return {
-        (table.name, column.name): Content(row[0], row[1 + 2 * n], row[2 + 2 * n]) for n, column in enumerate(columns)
+        (table.name, column.name): Content(row[0], Counter(digests or ()))
+        for column, digests in zip(columns, row[1:], strict=True)
     }
 
 
@@ -70,23 +79,46 @@ def _key(table: Table) -> sql.Composable:
     return sql.SQL("({} || '/')").format(sql.SQL(" || '/' || ").join(parts)) if parts else sql.SQL("''")
 
 
-def lost(before: Contents, back: Contents, between: Contents) -> Iterator[LostContent]:
-    """What changed, in columns that exist before the upgrade and after the downgrade.
+_FILLING = """
+SELECT n.nspname, c.relname, pg_catalog.pg_get_functiondef(p.oid) FROM pg_catalog.pg_trigger t
+JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+WHERE NOT t.tgisinternal AND pg_catalog.strpos(p.prosrc, %s) > 0
+"""
+
+
+def filled_by_triggers(connection: Any) -> frozenset[tuple[Name, str]]:
+    """The columns that the triggers of changes of type in stages name: the old column and the new one."""
+    rows = connection.execute(_FILLING, (FILLS,)).fetchall()
+    return frozenset((Name(schema, table), column) for schema, table, code in rows for column in _fields(code))
+
+
+def _fields(function: str) -> frozenset[str]:
+    return columns_of_new(function) or frozenset()
+
+
+def lost(
+    before: Contents, back: Contents, between: Contents, filled: Set[tuple[Name, str]] = frozenset()
+) -> Iterator[LostContent]:
+    """What is gone or changed, in columns that exist before the upgrade and after the downgrade.
+
+    A value where there was none is no loss: the upgrade fills NULLs, and the downgrade leaves them so.
 
     Args:
         before: before the upgrade.
         back: after upgrade and downgrade.
         between: after the upgrade.
+        filled: columns that a change of type in stages fills from others. If the upgrade then drops or renames one, it
+            held nothing of the user's.
     """
     counted: set[Name] = set()
     for (table, column), old in before.items():
+        survives = (table, column) in between
         new = back.get((table, column))
-        if new is None or not old.rows or new == old or table in counted:
+        if new is None or table in counted or ((table, column) in filled and not survives):
             continue
         if new.rows != old.rows:
             # In a table with more or fewer rows every column changed.
             counted.add(table)
-        if old.values and (new.digest != old.digest or new.rows != old.rows):
-            yield LostContent(
-                table, column, old.rows, old.values, new.values, (table, column) in between, old.rows - new.rows
-            )
+        if old.values and (old.digests - new.digests or new.rows != old.rows):
+            yield LostContent(table, column, old.rows, old.values, new.values, survives, old.rows - new.rows)

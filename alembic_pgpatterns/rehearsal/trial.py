@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from alembic_pgpatterns.controller.history import Revision
 from alembic_pgpatterns.controller.process import ProjectFailed
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.rehearsal.content import Contents, contents, lost
+from alembic_pgpatterns.rehearsal.content import Contents, contents, filled_by_triggers, lost
 from alembic_pgpatterns.rehearsal.culprit import culprit
 from alembic_pgpatterns.rehearsal.rows.model import Filled
 from alembic_pgpatterns.rehearsal.stage import Stage
 from alembic_pgpatterns.revisions.model import RevisionRun
 from alembic_pgpatterns.revisions.rehearsed import LostContent, RehearsedRun, RowFailure
 from alembic_pgpatterns.schema.catalog import reader as catalog
-from alembic_pgpatterns.schema.model import Schema
+from alembic_pgpatterns.schema.model import Name, Schema
 
 Fill = Callable[[str, str], Filled]
 """Fills a copy. Parameters: the name of the database and of its copy."""
@@ -50,7 +50,7 @@ class Trial:
     def _ways(
         self, copies: Mapping[str, str], downgrade: bool, again: bool
     ) -> tuple[list[RowFailure], list[LostContent]]:
-        before = self._contents(copies)
+        before, filled = self._contents(copies), self._filled(copies)
         failures = self._step(True, copies, "upgrade")
         self._carry(copies, not failures)
         if failures or not downgrade:
@@ -60,7 +60,7 @@ class Trial:
         if failures:
             return failures, []
         back = self._contents(copies)
-        losses = [item for name in copies for item in lost(before[name], back[name], between[name])]
+        losses = [item for name in copies for item in lost(before[name], back[name], between[name], filled[name])]
         return self._step(True, copies, "second upgrade") if again else [], losses
 
     def _carry(self, copies: Mapping[str, str], passed: bool) -> None:
@@ -90,6 +90,13 @@ class Trial:
         for name, copy in copies.items():
             with self.stage.run.server.connect(copy) as connection:
                 result[name] = contents(connection, self._schema(connection))
+        return result
+
+    def _filled(self, copies: Mapping[str, str]) -> dict[str, frozenset[tuple[Name, str]]]:
+        result = {}
+        for name, copy in copies.items():
+            with self.stage.run.server.connect(copy) as connection:
+                result[name] = filled_by_triggers(connection)
         return result
 
     def _schema(self, connection: object) -> Schema:

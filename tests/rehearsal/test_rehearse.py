@@ -145,6 +145,52 @@ def test_the_examples_of_the_patterns(pattern: type[RehearsalPattern], example: 
     assert found == ([pattern.name] if example == "bad" else [])
 
 
+BEGUN = """
+    def begun():
+        op.add_column("book", sa.Column("pages_new", sa.BigInteger()))
+        op.execute("CREATE FUNCTION book_pages_new() RETURNS trigger LANGUAGE plpgsql AS "
+            "'BEGIN\\n-- pgpatterns: fills the new column\\nNEW.pages_new := NEW.pages; RETURN NEW; END'")
+        op.execute("CREATE TRIGGER new BEFORE INSERT OR UPDATE ON book FOR EACH ROW EXECUTE FUNCTION book_pages_new()")
+
+    def ended():
+        op.execute("DROP FUNCTION book_pages_new() CASCADE")
+"""
+BEGIN = f"""{BEGUN}
+    def upgrade():
+        begun()
+
+    def downgrade():
+        ended()
+        op.drop_column("book", "pages_new")
+"""
+SWAP = f"""{BEGUN}
+    def upgrade():
+        ended()
+        op.drop_column("book", "pages")
+        op.alter_column("book", "pages_new", new_column_name="pages")
+        op.execute("UPDATE book SET title = '-' WHERE title IS NULL")
+
+    def downgrade():
+        op.execute("ALTER TABLE book ALTER COLUMN pages TYPE integer")
+        begun()
+"""
+
+
+def test_what_a_change_in_stages_makes_and_drops_is_no_loss(rehearsed: Rehearse) -> None:
+    """The column that one revision fills and the next one renames holds nothing of the user's; a filled NULL neither.
+
+    The old column is another thing: its values must come back.
+    """
+    assert rehearsed(BOOK, BEGIN, SWAP, rows=400).findings == ()
+
+
+@pytest.mark.long
+def test_the_old_column_of_a_change_in_stages_must_come_back(rehearsed: Rehearse) -> None:
+    lost = SWAP.replace("pages TYPE integer", "pages TYPE integer USING 1")
+    result = rehearsed(BOOK, BEGIN, lost, rows=400)
+    assert [item.object for item in result.findings] == ["public.book.pages"]
+
+
 @pytest.mark.long
 def test_a_dropped_column_that_comes_back_empty_is_told_as_information(rehearsed: Rehearse) -> None:
     result = rehearsed(
