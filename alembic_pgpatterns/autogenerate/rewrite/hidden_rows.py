@@ -20,7 +20,7 @@ from alembic_pgpatterns.patterns.revisions.unbatched_data_change import Unbatche
 from alembic_pgpatterns.schema.names import do_block
 
 # row_security_active() knows about superusers, BYPASSRLS and owners (docs, "System Catalog Information Functions").
-_ASKED = Template("""
+_REFUSE = Template("""
 DECLARE
   pgpatterns_table regclass;
 BEGIN
@@ -37,7 +37,7 @@ _HINT = (
 )
 
 
-def asked(steps: Iterable[Step], facts: Facts, quiet: bool = False) -> tuple[ops.MigrateOperation, ...]:
+def refuse_hidden_rows(steps: Iterable[Step], facts: Facts, quiet: bool = False) -> tuple[ops.MigrateOperation, ...]:
     """Return the ops that fail if row security hides rows, from the role that runs them, of a table that is filled.
 
     They change nothing and lock nothing. No ops if no such table has FORCE ROW LEVEL SECURITY: only the owner can
@@ -57,7 +57,7 @@ def asked(steps: Iterable[Step], facts: Facts, quiet: bool = False) -> tuple[ops
         "and nothing is changed"
     )
     note = Note(UnbatchedDataChange.name, names[0], reason, warns=True, aside=quiet)
-    block = do_block(_ASKED.substitute(tables=", ".join(map(literal, names)), hint=literal(_HINT)))
+    block = do_block(_REFUSE.substitute(tables=", ".join(map(literal, names)), hint=literal(_HINT)))
     return (CommentOp.of(note), SqlOp(block))
 
 

@@ -18,7 +18,7 @@ from alembic_pgpatterns.autogenerate.rewrite.alembic_bugs import repaired
 from alembic_pgpatterns.autogenerate.rewrite.changes import flatten, paired
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, RewriteSettings, read_facts
 from alembic_pgpatterns.autogenerate.rewrite.function_body import body, in_batches, released
-from alembic_pgpatterns.autogenerate.rewrite.hidden_rows import asked
+from alembic_pgpatterns.autogenerate.rewrite.hidden_rows import refuse_hidden_rows
 from alembic_pgpatterns.autogenerate.rewrite.named_types import with_enum_types
 from alembic_pgpatterns.autogenerate.rewrite.new_code import with_room_for_new_code
 from alembic_pgpatterns.autogenerate.rewrite.phases import in_phases, mark
@@ -78,15 +78,15 @@ def rewrite(
     if facts.settings.phases:
         planned = in_phases(planned, facts)
     parts = chain.parts(planned, facts, split)
-    first = asked((step for part in parts for step in part.up), facts)
-    last = asked((step for part in parts for step in part.down), facts, quiet=bool(first))
+    first = refuse_hidden_rows((step for part in parts for step in part.up), facts)
+    last = refuse_hidden_rows((step for part in parts for step in part.down), facts, quiet=bool(first))
     return [_file(part, parts, facts, grouped, (first, last)) for part in parts]
 
 
-def _file(part: chain.Part, parts: Sequence[chain.Part], facts: Facts, grouped: Any, asking: tuple[Any, Any]) -> File:
-    """Write one of the parts. `asking` comes before all that the first upgrade, and the first downgrade, does."""
-    before_up = asking[0] if part is parts[0] else ()
-    before_down = asking[1] if part is parts[-1] else ()
+def _file(part: chain.Part, parts: Sequence[chain.Part], facts: Facts, grouped: Any, refusing: tuple[Any, Any]) -> File:
+    """Write one of the parts. `refusing` comes before all that the first upgrade, and the first downgrade, does."""
+    before_up = refusing[0] if part is parts[0] else ()
+    before_down = refusing[1] if part is parts[-1] else ()
     down = body(part.down, facts)
     return File(
         (*((mark(),) if part.contract else ()), *before_up, *grouped(body(part.up, facts))),

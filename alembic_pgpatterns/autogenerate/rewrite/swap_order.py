@@ -11,7 +11,7 @@ from alembic.operations import ops
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, name_of
 from alembic_pgpatterns.autogenerate.rewrite.column_swap import swaps
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
-from alembic_pgpatterns.autogenerate.rewrite.renamed_constraint import RenameConstraintOp, with_renames_last
+from alembic_pgpatterns.autogenerate.rewrite.renamed_constraint import RenameConstraintOp
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Touch, touches
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import widens
@@ -31,7 +31,7 @@ def with_swaps_placed(changes: Sequence[Change], facts: Facts) -> tuple[list[Cha
         changes: the changes in autogenerate's order.
         facts: the facts of the run.
     """
-    ordered = _referencing_first(_early(with_renames_last(changes, facts), facts), facts)
+    ordered = _referencing_first(_early(_renames_last(changes, facts), facts), facts)
     return ordered, _with_earlier(ordered, facts)
 
 
@@ -41,6 +41,38 @@ def _place(op: ops.AlterColumnOp, facts: Facts) -> Place:
 
 def _swaps(change: Change, facts: Facts) -> bool:
     return isinstance(change.up, ops.AlterColumnOp) and swaps(change.up, facts)
+
+
+def _renames_last(changes: Sequence[Change], facts: Facts) -> list[Change]:
+    """Return the changes with the new names of constraints behind all others.
+
+    What the others drop, replace or make again has the name that was read from the database, in every file of the
+    revision and in its downgrade. Only a rename that frees a name for another change stays where it is.
+
+    Args:
+        changes: the changes in autogenerate's order.
+        facts: the facts of the run.
+    """
+    last: list[Change] = []
+    for change in changes:
+        if isinstance(change.up, RenameConstraintOp) and not _frees_a_name(change.up, changes, facts):
+            last += [change, *(other for other in changes if _is_about(other.up, change.up, facts))]
+    moved = {id(change) for change in last}
+    return [*(change for change in changes if id(change) not in moved), *last]
+
+
+def _frees_a_name(rename: RenameConstraintOp, changes: Sequence[Change], facts: Facts) -> bool:
+    """Whether another change creates an object with the old name, and none has dropped the constraint before."""
+    table = facts.key_of(rename)
+    same = [op for op in (c.up for c in changes) if facts.key_of(op) == table and name_of(op) == rename.old_name]
+    return bool(same) and not any(isinstance(op, _DROPS) for op in same)
+
+
+def _is_about(op: ops.MigrateOperation, rename: RenameConstraintOp, facts: Facts) -> bool:
+    """Whether an op, such as a comment, is about the constraint under its new name."""
+    if not isinstance(op, AlterTableOp) or op is rename:
+        return False
+    return op.object_name == rename.object_name and facts.key_of(op) == facts.key_of(rename)
 
 
 def _early(changes: Sequence[Change], facts: Facts) -> list[Change]:
