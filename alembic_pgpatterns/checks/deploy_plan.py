@@ -10,7 +10,7 @@ from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUnderRunningCode
 from alembic_pgpatterns.patterns.revisions.rename_under_running_code import RenameUnderRunningCode
 from alembic_pgpatterns.revisions.contract import is_contract
-from alembic_pgpatterns.revisions.model import RevisionRun, Statement, blocks, stronger
+from alembic_pgpatterns.revisions.model import RevisionRun, Statement, blocks, is_strong, stronger, transactions
 from alembic_pgpatterns.revisions.retyped import retyped
 from alembic_pgpatterns.schema.model import Name
 
@@ -118,10 +118,24 @@ def _lines(run: RevisionRun) -> Iterator[Line]:
                 modes[lock.root] = (lock.mode, statement.location.line)
         for table, kind in _work(statement):
             work.setdefault(table, {})[kind] = None
+    for table, kind in _held(run):
+        work.setdefault(table, {})[kind] = None
     rows = dict(run.rows)
     for table, (mode, line) in modes.items():
         if mode not in _QUIET or table in work:
             yield Line(table, mode, tuple(work.get(table, ())), rows.get(table), line)
+
+
+def _held(run: RevisionRun) -> Iterator[tuple[Name, str]]:
+    """Tables that wait for work on another one: a lock is held until its transaction ends."""
+    for statements in transactions(run):
+        held: dict[Name, None] = {}
+        for statement in statements:
+            for item in statement.work:
+                yield from (
+                    (table, f"held for {_WORK[item.kind]} of {item.root}") for table in held if table != item.root
+                )
+            held.update((lock.root, None) for lock in statement.locks if is_strong(lock.mode))
 
 
 def _work(statement: Statement) -> Iterator[tuple[Name, str]]:

@@ -40,7 +40,8 @@ def plan_add_column(op: ops.AddColumnOp, facts: Facts) -> tuple[Step, ...]:
     subject = f"{op.table_name}.{op.column.name}"
     reason = rewriting(op, facts)
     if reason is not None and not (isinstance(op.column.server_default, DefaultClause) and _can_stage(op, facts)):
-        return (plain(op, strong=True, notes=(Note(TableRewrite.name, subject, reason, more=_staged_by_hand(op)),)),)
+        note = Note(TableRewrite.name, subject, reason, more=_staged_by_hand(op))
+        return (plain(op, strong=True, notes=(note,), long=True),)
     if reason is not None:
         return _filled_later(op, Note(TableRewrite.name, subject, reason), _backfill(op, "DEFAULT"))
     if op.column.nullable or op.column.server_default is not None:

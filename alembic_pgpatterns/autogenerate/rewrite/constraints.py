@@ -32,7 +32,7 @@ def plan_foreign_key(op: ops.CreateForeignKeyOp, facts: Facts) -> tuple[Step, ..
     if facts.is_partitioned(*source) and facts.version < FOREIGN_KEYS_NOT_VALID_ON_PARTITIONED:
         reason = "before PostgreSQL 18 a partitioned table has no NOT VALID foreign keys: rows are read under a lock"
         note = Note(ValidatingForeignKey.name, subject, reason)
-        return (plain(op, strong=True, idempotent=_anew(op), notes=(note,)),)
+        return (plain(op, strong=True, idempotent=_anew(op), notes=(note,), long=True),)
     reason = "NOT VALID for now: a plain one would block writes to both tables while it reads every row"
     return _not_valid(op, facts, Note(ValidatingForeignKey.name, subject, reason))
 

@@ -33,7 +33,7 @@ def plan_create_index(op: ops.CreateIndexOp, facts: Facts) -> tuple[Step, ...]:
     if facts.is_new(op.schema, op.table_name) or op.index_name is None:
         return (plain(in_transaction(op)),)
     if facts.is_partitioned(op.schema, op.table_name):
-        return (plain(in_transaction(op), strong=True, notes=(_partitioned_note(op),)),)
+        return (plain(in_transaction(op), strong=True, notes=(_partitioned_note(op),), long=True),)
     if not facts.autocommit:
         return (
             plain(in_transaction(op), strong=True, notes=(own_transaction(BlockingIndexBuild.name, _subject(op)),)),
@@ -65,7 +65,7 @@ def plan_unique(op: ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp, facts
     if facts.is_partitioned(op.schema, op.table_name):
         reason = "USING INDEX does not work on a partitioned table, so the constraint is built under a lock"
         note = Note(BlockingUnique.name, subject, reason)
-        return (plain(op, strong=True, idempotent=idempotent, notes=(note,)),)
+        return (plain(op, strong=True, idempotent=idempotent, notes=(note,), long=True),)
     if not facts.autocommit:
         return (plain(op, strong=True, idempotent=idempotent, notes=(own_transaction(BlockingUnique.name, subject),)),)
     reason = (

@@ -43,15 +43,19 @@ def in_phases(planned: Sequence[Planned], facts: Facts) -> list[Planned]:
     first = max((step.level for item in split for step in item.steps if not step.contract), default=0)
     # By an even number: a step stays inside or outside of a transaction.
     above = first + 2 - first % 2
-    return _losing_last([_lifted(item, above) for item in split], facts)
+    return losing_last([_lifted(item, above) for item in split], facts)
 
 
 def _lifted(item: Planned, above: int) -> Planned:
     return replace(item, steps=tuple(replace(s, level=s.level + above) if s.contract else s for s in item.steps))
 
 
-def _losing_last(planned: Sequence[Planned], facts: Facts) -> list[Planned]:
-    """Drop columns and tables behind what may fail on rows: then nothing is lost yet, and old code can run on."""
+def losing_last(planned: Sequence[Planned], facts: Facts) -> list[Planned]:
+    """Drop columns and tables behind what may fail on rows, or is filled from them.
+
+    Nothing is lost until then: old code can run on, and a person can still write the values of a new column from an old
+    one.
+    """
     touched = [touches(item.change.up, facts) for item in planned]
     movable: set[int] = set()
     for number in reversed(range(len(planned))):
@@ -59,9 +63,24 @@ def _losing_last(planned: Sequence[Planned], facts: Facts) -> list[Planned]:
         # What stays behind a drop, such as a new column of the same name, keeps the drop where it is.
         if isinstance(planned[number].change.up, _LOSES) and movable.issuperset(followers):
             movable.add(number)
-    others = [step.level for n, item in enumerate(planned) for step in item.steps if step.contract and n not in movable]
+    others = [
+        step.level
+        for number, item in enumerate(planned)
+        for step in item.steps
+        if number not in movable and (step.contract or not facts.settings.phases)
+    ]
     last = max(others, default=0)
-    return [_lifted(item, last + last % 2) if number in movable else item for number, item in enumerate(planned)]
+    return [_raised(item, last + last % 2) if number in movable else item for number, item in enumerate(planned)]
+
+
+def _raised(item: Planned, above: int) -> Planned:
+    return replace(item, steps=tuple(replace(step, level=step.level + above) for step in item.steps))
+
+
+def asks(planned: Sequence[Planned]) -> bool:
+    """Whether a person has to write the values of a column."""
+    operations = (op for item in planned for step in item.steps for op in (*step.up.comments, *step.up.operations))
+    return any(isinstance(op, CommentOp) and op.todo for op in operations)
 
 
 _LOSES = (ops.DropColumnOp, ops.DropTableOp, DropTypeOp)

@@ -17,11 +17,11 @@ def plain(
     strong: bool = False,
     notes: tuple[Note, ...] = (),
     idempotent: tuple[ops.MigrateOperation, ...] | None = None,
+    long: bool = False,
 ) -> Step:
-    """Return an op as Alembic wrote it."""
-    return Step(
-        0, Phase((op,), strong=strong, notes=notes, idempotent=idempotent or repeatable(op)), owns_downgrade=True
-    )
+    """Return an op as Alembic wrote it. ``long``: see `Phase`."""
+    phase = Phase((op,), strong=strong, notes=notes, idempotent=idempotent or repeatable(op), long=long)
+    return Step(0, phase, owns_downgrade=True)
 
 
 _WITH_CONDITION = ("alembic.operations.", "alembic_pgpatterns.")

@@ -9,14 +9,15 @@ from typing import Any
 from alembic.operations import ops
 
 from alembic_pgpatterns.autogenerate.rewrite import columns, constraints, indexes, type_changes
-from alembic_pgpatterns.autogenerate.rewrite.changes import Change, adds_labels
+from alembic_pgpatterns.autogenerate.rewrite.changes import Change, adds_labels, altered
 from alembic_pgpatterns.autogenerate.rewrite.column_back import column_back
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.plain_steps import plain
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp, EnumLabelOp, NewEnumOp, SqlOp
-from alembic_pgpatterns.autogenerate.rewrite.statement_locks import waits_for_a_strong_lock
+from alembic_pgpatterns.autogenerate.rewrite.statement_locks import again_or_none, waits_for_a_strong_lock
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Planned, Step, levelled
 from alembic_pgpatterns.autogenerate.rewrite.view_blocks import RetypeUnderViewsOp
+from alembic_pgpatterns.schema.sql.binds import escape_binds
 
 Planner = Callable[[Any, Facts], tuple[Step, ...]]
 
@@ -58,7 +59,10 @@ def plan(op: ops.MigrateOperation, facts: Facts) -> tuple[Step, ...]:
         return (_new_enum(op, facts),)
     if isinstance(op, AlterTableOp):
         notes = (op.note,) if op.note is not None else ()
-        return (plain(op, strong=not facts.is_new(op.schema, op.table_name), notes=notes),)
+        existing = not facts.is_new(op.schema, op.table_name)
+        again = again_or_none(op.statement)
+        idempotent = None if again is None else (altered(op, sqltext=escape_binds(again), statement=again),)
+        return (plain(op, existing, notes, idempotent, long=existing and again is not None),)
     if isinstance(op, ops.ExecuteSQLOp):
         notes = (op.note,) if isinstance(op, SqlOp) and op.note is not None else ()
         strong = bool(getattr(op, "locks", ())) or waits_for_a_strong_lock(op, facts)
@@ -85,7 +89,27 @@ def _in_directives(op: ops.MigrateOperation, steps: tuple[Step, ...], facts: Fac
 def plan_all(changes: list[Change], facts: Facts) -> list[Planned]:
     """Return the changes with their steps, at levels that respect what depends on what."""
     planned = [Planned(change, _below(change, plan(change.up, facts)), i) for i, change in enumerate(changes)]
-    return levelled(planned, facts)
+    return levelled(_long_apart(planned, facts), facts)
+
+
+def _long_apart(planned: list[Planned], facts: Facts) -> list[Planned]:
+    """Give what works long under a lock a transaction of its own, if the revision locks other tables too.
+
+    Locks are held until a transaction ends (docs, "Explicit Locking"): whoever needs the other tables would wait as
+    long as the work on this one takes.
+    """
+    locked = {facts.key_of(p.change.up) for p in planned if any(s.up.strong and not s.up.autocommit for s in p.steps)}
+    if len(locked) < 2 or not facts.autocommit:
+        return planned
+    return [replace(item, steps=tuple(map(_apart, item.steps))) for item in planned]
+
+
+def _apart(step: Step) -> Step:
+    if not step.up.long:
+        return step
+    # In a file that runs again after a failure further down, it must not fail because it is done.
+    operations = step.up.idempotent or step.up.operations
+    return replace(step, level=step.level + 1, up=replace(step.up, operations=operations, autocommit=True))
 
 
 def _below(change: Change, steps: tuple[Step, ...]) -> tuple[Step, ...]:
@@ -98,7 +122,8 @@ def _below(change: Change, steps: tuple[Step, ...]) -> tuple[Step, ...]:
 
 def plan_back(operations: list[ops.MigrateOperation], facts: Facts) -> list[tuple[Step, ...]]:
     """Return the steps of each op of a downgrade, which stay in one file."""
-    return [item.steps for item in levelled([Planned(Change(op), plan_undo(op, facts)) for op in operations], facts)]
+    planned = [Planned(Change(op), plan_undo(op, facts)) for op in operations]
+    return [item.steps for item in levelled(_long_apart(planned, facts), facts)]
 
 
 def plan_undo(op: ops.MigrateOperation, facts: Facts) -> tuple[Step, ...]:

@@ -21,7 +21,7 @@ from alembic_pgpatterns.autogenerate.rewrite.function_body import body, in_batch
 from alembic_pgpatterns.autogenerate.rewrite.hidden_rows import refuse_hidden_rows
 from alembic_pgpatterns.autogenerate.rewrite.named_types import with_enum_types
 from alembic_pgpatterns.autogenerate.rewrite.new_code import with_room_for_new_code
-from alembic_pgpatterns.autogenerate.rewrite.phases import in_phases, mark
+from alembic_pgpatterns.autogenerate.rewrite.phases import asks, in_phases, losing_last, mark
 from alembic_pgpatterns.autogenerate.rewrite.planner import plan_all
 from alembic_pgpatterns.autogenerate.rewrite.render_fixes import fix_expressions
 from alembic_pgpatterns.autogenerate.rewrite.rendering import notes_of, todos_of
@@ -77,6 +77,8 @@ def rewrite(
     planned = plan_all(changes, facts)
     if facts.settings.phases:
         planned = in_phases(planned, facts)
+    elif asks(planned):
+        planned = losing_last(planned, facts)
     parts = chain.parts(planned, facts, split)
     first = refuse_hidden_rows((step for part in parts for step in part.up), facts)
     last = refuse_hidden_rows((step for part in parts for step in part.down), facts, quiet=bool(first))

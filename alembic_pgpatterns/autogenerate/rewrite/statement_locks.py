@@ -70,3 +70,41 @@ def _is_strong(node: Any, facts: Facts) -> bool:
     # ALTER TYPE … RENAME is a rename_stmt too, without a table.
     table = statement.table if kind in _POLICIES else statement.relation
     return bool(table.relname) and not facts.is_new(table.schemaname or None, table.relname)
+
+
+_KEYS = frozenset({pg.CONSTR_EXCLUSION, pg.CONSTR_UNIQUE, pg.CONSTR_PRIMARY})
+_CHECKED = frozenset({pg.CONSTR_CHECK, pg.CONSTR_FOREIGN})
+# They rewrite the table, or copy it.
+_COPIES = frozenset({pg.AT_SetLogged, pg.AT_SetUnLogged, pg.AT_SetTableSpace, pg.AT_SetAccessMethod})
+
+
+def again_or_none(statement: str) -> str | None:
+    """Return an ALTER TABLE that works on a whole table under ACCESS EXCLUSIVE, in a form that can run twice.
+
+    None for any other statement, and for SQL that PostgreSQL's parser refuses.
+    """
+    try:
+        tree = postgast.parse(statement)
+    except postgast.PgQueryError:
+        return None
+    if len(tree.stmts) != 1 or tree.stmts[0].stmt.WhichOneof("node") != "alter_table_stmt":
+        return None
+    (first, *others) = (item.alter_table_cmd for item in tree.stmts[0].stmt.alter_table_stmt.cmds)
+    if others:
+        return None
+    if first.subtype in _COPIES:
+        return statement
+    if first.subtype != pg.AT_AddConstraint:
+        return None
+    # The field of the parse tree is called "def", which is no name in Python.
+    constraint = getattr(first, "def").constraint
+    builds = constraint.contype in _KEYS and not constraint.indexname
+    if not (builds or (constraint.contype in _CHECKED and not constraint.skip_validation)) or not constraint.conname:
+        return None
+    # One statement: what is dropped first is what an earlier run of the file has added.
+    commands = tree.stmts[0].stmt.alter_table_stmt.cmds
+    commands.add().CopyFrom(commands[0])
+    drop = commands[0].alter_table_cmd
+    drop.subtype, drop.name, drop.missing_ok = pg.AT_DropConstraint, constraint.conname, True
+    drop.ClearField("def")
+    return str(postgast.deparse(tree))

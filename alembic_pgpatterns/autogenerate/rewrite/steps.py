@@ -46,6 +46,8 @@ class Phase:
     """Quoted names of tables that it locks more than one of, or for more than one statement: all are locked first."""
     under_views: tuple[Column, ...] = ()
     """Columns whose views are locked before the tables."""
+    long: bool = False
+    """Reads, builds or rewrites a whole table under a strong lock, and there is no way without that lock."""
     directive: bool = False
     """Consists of this package's directives: they can run twice, and with ``autocommit`` leave the transaction."""
 

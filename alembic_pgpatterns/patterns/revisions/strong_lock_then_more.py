@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from alembic_pgpatterns.patterns import Finding, RevisionPattern, Severity
-from alembic_pgpatterns.patterns.revisions._statements import LOCKS, busy, line, named, worked
+from alembic_pgpatterns.patterns.revisions._statements import LOCKS, busy, constraint, line, named, worked
 from alembic_pgpatterns.patterns.revisions.unbatched_data_change import changes_everything
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement, is_strong, transactions
 from alembic_pgpatterns.schema.model import Name
@@ -29,11 +29,11 @@ class StrongLockThenMore(RevisionPattern):
     application's own transactions.
 
     Change one table per revision, and separate slow work from work under a lock. Reported once per transaction: a
-    warning if rows are changed under the lock, or another table is rewritten; an info if tables are only locked one
-    after another.
+    warning if rows are changed under the lock, another table is rewritten or gets an exclusion constraint; an info if
+    tables are only locked one after another.
 
-    Not reported: an index that is built, a constraint that is checked, and an UPDATE of all rows under the lock. They
-    have findings of their own, whose remedy takes them out of the transaction.
+    Not reported: another index that is built, a constraint that is checked, and an UPDATE of all rows under the lock.
+    They have findings of their own, whose remedy takes them out of the transaction.
     """
 
     references = (LOCKS,)
@@ -115,12 +115,19 @@ def _is_plain_build(statement: Statement) -> bool:
 
 
 def _works(run: RevisionRun, statement: Statement, held: Name) -> str:
-    """A rewrite of another table. Scans (NOT VALID) and builds (CONCURRENTLY) can leave the transaction, it cannot.
+    """A rewrite of another table, or the build of its exclusion constraint, which need their lock to the end.
+
+    Scans (NOT VALID) and other builds (CONCURRENTLY) can leave the transaction.
 
     What a statement does to the locked table itself has a finding of its own.
     """
     others = (work.root for work in worked(statement, "rewrite", run) if work.root != held)
-    return next((f"rewrites {name}" for name in others), "")
+    rewritten = next((f"rewrites {name}" for name in others), "")
+    if rewritten or constraint(statement, "exclusion") is None:
+        return rewritten
+    return next(
+        (f"builds an index of {work.root}" for work in worked(statement, "build", run) if work.root != held), ""
+    )
 
 
 def _changes(run: RevisionRun, statement: Statement) -> str:
