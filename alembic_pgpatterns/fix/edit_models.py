@@ -52,7 +52,7 @@ def why_not_editable(fix: Fix) -> str | None:
     if any(fix.defaults):
         # Code that pgfix cannot rewrite: where its name comes from, and who else calls it.
         return f"the type and the default must change together: {'; '.join(_by_hand(fix))}"
-    if edits(fix.remedy) is None:
+    if edits(fix.remedy, fix.index_template) is None:
         return (
             "the models need a change that pgfix cannot make (it writes indexes, Text, BigInteger, "
             f"DateTime(timezone=True) and nullable=False): {'; '.join(_by_hand(fix))}"
@@ -81,7 +81,8 @@ def _edits(part: Fix) -> list[Edit]:
     """The edits of a part, with the line that declares the column of a new type."""
     place = _place(part)
     line = place.line if place is not None else None
-    return [replace(edit, line=line) if edit.replaces else edit for edit in edits(part.remedy) or ()]
+    of_part = edits(part.remedy, part.index_template) or ()
+    return [replace(edit, line=line) if edit.replaces else edit for edit in of_part]
 
 
 def _parts(fix: Fix) -> tuple[Fix, ...]:
@@ -134,7 +135,7 @@ def edit_models(
 
 def _by_file(fixes: Sequence[Fix]) -> dict[Path, list[tuple[Fix, Edit]]]:
     result: dict[Path, list[tuple[Fix, Edit]]] = {}
-    for part in (part for fix in fixes if edits(fix.remedy) is not None for part in _parts(fix)):
+    for part in (part for fix in fixes if edits(fix.remedy, fix.index_template) is not None for part in _parts(fix)):
         place = _place(part)
         if place is not None and Path(place.path).is_file():
             result.setdefault(Path(place.path), []).extend((part, edit) for edit in _edits(part))

@@ -19,7 +19,13 @@ from alembic_pgpatterns.remedies.model import (
     SetNotNull,
     TypeChange,
 )
-from alembic_pgpatterns.remedies.model_line import check_expression, default_name, index_expression, is_plain
+from alembic_pgpatterns.remedies.model_line import (
+    INDEX_TEMPLATE,
+    check_expression,
+    default_name,
+    index_expression,
+    is_plain,
+)
 from alembic_pgpatterns.remedies.naming import index_name
 from alembic_pgpatterns.schema.names import Name
 
@@ -37,14 +43,19 @@ class Source:
     reasons: tuple[str, ...] = ()
 
 
-def edits(remedy: Remedy) -> tuple[Edit, ...] | None:
-    """The edits for a remedy; None if they are not certain."""
+def edits(remedy: Remedy, index_template: str | None = INDEX_TEMPLATE) -> tuple[Edit, ...] | None:
+    """The edits for a remedy; None if they are not certain.
+
+    Args:
+        remedy: what to change.
+        index_template: the models' naming convention for indexes; None if it is not one.
+    """
     if isinstance(remedy, CreateIndex):
-        return (_index(remedy),)
+        return (_index(remedy, index_template),)
     if isinstance(remedy, DropIndex):
-        return (_removed(remedy.index, remedy.recreate),)
+        return (_removed(remedy.index, remedy.recreate, index_template),)
     if isinstance(remedy, ReplaceIndex):
-        return (_removed(remedy.index, remedy.recreate), _index(remedy.new))
+        return (_removed(remedy.index, remedy.recreate, index_template), _index(remedy.new, index_template))
     if isinstance(remedy, ChangeType):
         type_edits = [_type(change) for change in remedy.changes]
         certain = [edit for edit in type_edits if edit is not None]
@@ -56,13 +67,13 @@ def edits(remedy: Remedy) -> tuple[Edit, ...] | None:
     return None
 
 
-def _removed(index: Name, was: CreateIndex) -> Edit:
-    single = len(was.keys) == 1 and index.name == f"ix_{was.table.name}_{was.keys[0].column}"
+def _removed(index: Name, was: CreateIndex, template: str | None) -> Edit:
+    single = len(was.keys) == 1 and index.name == default_name(was, template)
     return Edit(was.table.name, "", was.keys[0].column if single else None, removes=index.name)
 
 
-def _index(remedy: CreateIndex) -> Edit:
-    simple = is_plain(remedy) and index_name(remedy) == default_name(remedy)
+def _index(remedy: CreateIndex, template: str | None) -> Edit:
+    simple = is_plain(remedy) and index_name(remedy) == default_name(remedy, template)
     return Edit(remedy.table.name, index_expression(remedy), remedy.keys[0].column if simple else None, simple)
 
 

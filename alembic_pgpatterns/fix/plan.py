@@ -33,6 +33,7 @@ from alembic_pgpatterns.remedies.model import (
     TypeChange,
     ValidateConstraint,
 )
+from alembic_pgpatterns.remedies.model_line import INDEX_TEMPLATE
 from alembic_pgpatterns.remedies.naming import index_name
 from alembic_pgpatterns.remedies.operations import operations
 from alembic_pgpatterns.remedies.sql import sequences_sql, sql
@@ -49,7 +50,8 @@ class Fix:
     """A remedy, the findings that it fixes, and the operations up and down.
 
     ``places``: where the models declare each of the changes of a ChangeType, in their order. ``defaults``: what the
-    models fill in there without a time zone, although the new type has one; empty if nothing.
+    models fill in there without a time zone, although the new type has one; empty if nothing. ``index_template``: the
+    models' naming convention for indexes.
     """
 
     findings: tuple[Finding, ...]
@@ -58,6 +60,7 @@ class Fix:
     down: Operations
     places: tuple[Location | None, ...] = ()
     defaults: tuple[str, ...] = ()
+    index_template: str | None = INDEX_TEMPLATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +99,16 @@ def plan(findings: Sequence[Finding], schema: Schema, *, named: bool) -> Plan:
             by_remedy.setdefault(carried_out(finding.remedy), []).append(finding)
     used: set[Hashable] = set()
     fixes = []
+    templates = {metadata.index_template for metadata in schema.metadatas} or {INDEX_TEMPLATE}
+    template = templates.pop() if len(templates) == 1 else None
     for remedy, cured in by_remedy.items():
         keys = set(_touched(remedy))
         if not keys & used:
             up, down = both_ways(remedy, schema)
             changed = tuple(_changed(remedy, schema))
             places = tuple(column.origin.location if column is not None else None for column in changed)
-            fixes.append(Fix(tuple(cured), remedy, up, down, places, tuple(map(_default_without_zone, changed))))
+            defaults = tuple(map(_default_without_zone, changed))
+            fixes.append(Fix(tuple(cured), remedy, up, down, places, defaults, template))
             used |= keys
     return Plan(tuple(fixes), tuple(left))
 

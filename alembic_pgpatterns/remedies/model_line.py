@@ -136,9 +136,25 @@ def is_plain(index: CreateIndex) -> bool:
     return index == bare and len(index.keys) == 1 and index.keys[0].plain and index.keys[0].opclass is None
 
 
-def default_name(index: CreateIndex) -> str:
-    """The name that SQLAlchemy gives to the index of ``index=True``."""
-    return f"ix_{index.table.name}_{index.keys[0].column}"
+INDEX_TEMPLATE = "ix_%(column_0_label)s"
+"""SQLAlchemy's own convention (docs, "Configuring Constraint Naming Conventions")."""
+
+
+def default_name(index: CreateIndex, template: str | None = INDEX_TEMPLATE) -> str | None:
+    """The name that SQLAlchemy gives to the index of ``index=True``; None if it cannot be told.
+
+    Args:
+        index: of one column.
+        template: the models' convention for indexes.
+    """
+    schema, table, column = index.table.schema, index.table.name, index.keys[0].column
+    label = f"{table}_{column}" if schema == "public" else f"{schema}_{table}_{column}"
+    tokens = {"table_name": table, "column_0_name": column, "column_0_key": column, "column_0_label": label}
+    several = {"column_0N_name": column, "column_0_N_name": column, "column_0N_label": label, "column_0_N_label": label}
+    try:
+        return template % {**tokens, **several} if template is not None else None
+    except (KeyError, TypeError, ValueError):  # a token of the application's own
+        return None
 
 
 def index_expression(index: CreateIndex) -> str:

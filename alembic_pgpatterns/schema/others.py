@@ -171,6 +171,7 @@ class ModelMetaData:
     """One MetaData of the application: whether it has a naming convention, and for which kinds of keys.
 
     ``check_template``: the convention for CHECK constraints, such as ``ck_%(table_name)s_%(constraint_name)s``.
+    ``index_template``: that for indexes, None if it is not a text.
     ``by_plugin``: autogenerate writes its revisions with this package's plugin.
     """
 
@@ -179,6 +180,7 @@ class ModelMetaData:
     unnamed_constraints: int
     origin: Origin = NO_ORIGIN
     check_template: str | None = None
+    index_template: str | None = "ix_%(column_0_label)s"
     by_plugin: bool = False
 
     @property

@@ -383,3 +383,20 @@ def test_a_column_that_only_a_subclass_has_is_changed_there() -> None:
         asked = edits(CreateIndex.on(BOOK, *keys)) or ()
         source = edited(SHARED_TABLE, asked)
         assert source.text == SHARED_TABLE and list(source.missed) == list(asked)
+
+
+@pytest.mark.parametrize(
+    ("schema", "template", "short"),
+    [
+        ("public", "ix_%(column_0_label)s", True),
+        ("billing", "ix_%(column_0_label)s", False),  # it would be ix_billing_book_author_id
+        ("billing", "ix_%(table_name)s_%(column_0_N_name)s", True),
+        ("public", "idx_%(column_0_label)s", False),
+        ("public", "ix_%(of_the_application)s", False),
+        ("public", None, False),
+    ],
+)
+def test_index_true_only_where_it_makes_the_same_name(schema: str, template: str | None, short: bool) -> None:
+    (edit,) = edits(CreateIndex.on(Name(schema, "book"), "author_id"), template) or ()
+    assert edit.simple is short
+    assert '"ix_book_author_id"' in edit.expression

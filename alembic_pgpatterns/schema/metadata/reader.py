@@ -7,13 +7,13 @@ privileges are UNKNOWN or absent. The MetaData and its objects are not changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as Several
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, MetaData, PrimaryKeyConstraint, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, MetaData, PrimaryKeyConstraint, UniqueConstraint
 from sqlalchemy import Table as ModelTable
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.engine import Dialect
@@ -189,6 +189,11 @@ def _inherits(context: Context, model: ModelTable) -> tuple[Name, ...]:
     return tuple(context.name(None, parent) for parent in ((parents,) if isinstance(parents, str) else parents))
 
 
+def _index_template(convention: Mapping[Any, Any]) -> str | None:
+    template = convention.get("ix", convention.get(Index))
+    return template if isinstance(template, str) else None
+
+
 def _metadata(context: Context, metadata: MetaData, number: int) -> ModelMetaData:
     unnamed = [
         item
@@ -205,4 +210,5 @@ def _metadata(context: Context, metadata: MetaData, number: int) -> ModelMetaDat
         unnamed_constraints=len(unnamed),
         origin=context.origins.of_metadata(metadata),
         check_template=template if isinstance(template, str) else None,
+        index_template=_index_template(convention),
     )
