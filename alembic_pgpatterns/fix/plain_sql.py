@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic_pgpatterns.autogenerate.rewrite.kept_objects import around_objects
 from alembic_pgpatterns.autogenerate.rewrite.view_blocks import around
+from alembic_pgpatterns.fix.missing_extensions import create_extension
 from alembic_pgpatterns.fix.plan import Fix
 from alembic_pgpatterns.remedies.model import Advice, ChangeType
 from alembic_pgpatterns.remedies.sql import sql
@@ -14,7 +15,7 @@ def plain_sql(fix: Fix) -> tuple[str, ...]:
 
     What makes PostgreSQL refuse a new type is dropped before and created again after it, as the revision does.
     """
-    statements = sql(fix.remedy)
+    statements = (*(create_extension(name)[0] for name in fix.extensions), *sql(fix.remedy))
     if not isinstance(fix.remedy, ChangeType) or not any(isinstance(item.remedy, Advice) for item in fix.findings):
         return statements
     columns = [(change.table.schema, change.table.name, change.column) for change in fix.remedy.changes]

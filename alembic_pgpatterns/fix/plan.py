@@ -15,6 +15,7 @@ from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.swap_order import with_swaps_placed
 from alembic_pgpatterns.autogenerate.rewrite.swap_recipes import recipes
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import rewrites
+from alembic_pgpatterns.fix.missing_extensions import create_extension, missing_extensions
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.patterns.types.timestamp_without_time_zone import naive_default
 from alembic_pgpatterns.remedies.fixable import carried_out, why_not_fixable
@@ -51,7 +52,8 @@ class Fix:
 
     ``places``: where the models declare each of the changes of a ChangeType, in their order. ``defaults``: what the
     models fill in there without a time zone, although the new type has one; empty if nothing. ``index_template``: the
-    models' naming convention for indexes.
+    models' naming convention for indexes. ``extensions``: those that it needs and the database does not have; the
+    revision creates each of them once.
     """
 
     findings: tuple[Finding, ...]
@@ -61,6 +63,7 @@ class Fix:
     places: tuple[Location | None, ...] = ()
     defaults: tuple[str, ...] = ()
     index_template: str | None = INDEX_TEMPLATE
+    extensions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,7 @@ def plan(findings: Sequence[Finding], schema: Schema, *, named: bool) -> Plan:
         else:
             by_remedy.setdefault(carried_out(finding.remedy), []).append(finding)
     used: set[Hashable] = set()
+    created: set[str] = set()
     fixes = []
     templates = {metadata.index_template for metadata in schema.metadatas} or {INDEX_TEMPLATE}
     template = templates.pop() if len(templates) == 1 else None
@@ -105,12 +109,23 @@ def plan(findings: Sequence[Finding], schema: Schema, *, named: bool) -> Plan:
         keys = set(_touched(remedy))
         if not keys & used:
             up, down = both_ways(remedy, schema)
+            extensions = missing_extensions(remedy, schema)
+            # The first fix that needs one creates it: its downgrade is the last, when no index uses it any more.
+            up, down = _with_extensions([name for name in extensions if name not in created], up, down)
+            created.update(extensions)
             changed = tuple(_changed(remedy, schema))
             places = tuple(column.origin.location if column is not None else None for column in changed)
             defaults = tuple(map(_default_without_zone, changed))
-            fixes.append(Fix(tuple(cured), remedy, up, down, places, defaults, template))
+            fixes.append(Fix(tuple(cured), remedy, up, down, places, defaults, template, extensions))
             used |= keys
     return Plan(tuple(fixes), tuple(left))
+
+
+def _with_extensions(names: Sequence[str], up: Operations, down: Operations) -> tuple[Operations, Operations]:
+    statements = {name: create_extension(name) for name in names}
+    creating = (FixSqlOp(create, name) for name, (create, _) in statements.items())
+    dropping = (FixSqlOp(drop, name) for name, (_, drop) in reversed(statements.items()))
+    return (*creating, *up), (*down, *dropping)
 
 
 def _changed(remedy: Remedy, schema: Schema) -> Iterator[Column | None]:

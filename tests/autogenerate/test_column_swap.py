@@ -222,7 +222,7 @@ def test_what_stands_in_the_way_is_named(project, every: int) -> None:
         files = set(project.versions())
         text = " ".join("".join(project.revise("types")).replace("#", " ").split())
         assert f"Autogenerate does not write these stages because of: {named}" in text
-        assert f"What to do about {named}" in text and recipe(named) in text
+        assert "What to do about" not in text and recipe(named) in text
         assert "CREATE TRIGGER" not in text
         for path in set(project.versions()) - files:
             path.unlink()

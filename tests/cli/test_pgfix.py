@@ -260,6 +260,30 @@ def test_indexes_of_the_workload_are_written_and_kept(books: Project) -> None:
 
 
 @pytest.mark.long
+def test_the_extension_of_an_operator_class_is_created_first(books: Project) -> None:
+    """Once, although two indexes need it; the downgrade drops it when both are gone."""
+    site = WORKLOAD[1]["usages"]
+    searches = [
+        {"fingerprint": name, "text": text, "kind": "select", "values": [["%sea%"]], "usages": site}
+        for name, text in (
+            ("f1", "SELECT id FROM book WHERE title ILIKE $1"),
+            ("f2", "SELECT line FROM note WHERE line ILIKE $1"),
+        )
+    ]
+    books.write("workload.jsonl", "".join(json.dumps(line) + "\n" for line in (WORKLOAD[0], *searches)))
+    books.write("rows.txt", "book 5000000\nnote 5000000\n")
+    books.write("pyproject.toml", '[tool.alembic_pgpatterns]\nworkload = "workload.jsonl"\nstats = "rows.txt"\n')
+    run = books.alembic("pgfix", "--select", "statement-without-index")
+    assert "does not exist" not in run.stdout + run.stderr
+    texts = [path.read_text() for path in books.versions.glob("*.py") if path.name != "a1.py"]
+    upgrades = "".join(text.partition("def downgrade")[0] for text in texts)
+    downgrades = "".join(text.partition("def downgrade")[2] for text in texts)
+    assert upgrades.count("gin_trgm_ops") == 2, run.stdout + run.stderr
+    assert upgrades.count("CREATE EXTENSION IF NOT EXISTS pg_trgm") == 1
+    assert downgrades.count("DROP EXTENSION IF EXISTS pg_trgm") == 1
+
+
+@pytest.mark.long
 def test_each_column_of_a_group_has_its_own_line(tmp_path: Path) -> None:
     """A key and the column that refers to it, in two files: only together can they become text."""
     project = make(tmp_path)

@@ -105,16 +105,27 @@ def extensions_of(table: Table) -> Iterator[str]:
             yield from _of_index(item.using, item.ops, [column for column in plain if isinstance(column, Column)])
 
 
+def extensions_of_index(method: str, classes: Iterable[str], plain_types: Iterable[str]) -> Iterator[str]:
+    """The extensions that an index needs.
+
+    Args:
+        method: such as ``gin``.
+        classes: the operator classes that it names.
+        plain_types: PostgreSQL's names of the types of its columns without such a class.
+    """
+    yield from _of((_METHODS.get(method), *(_BY_CLASS.get(name) for name in classes)))
+    if method in _OF_SCALARS and _SCALARS.intersection(plain_types):
+        yield _OF_SCALARS[method]
+
+
 def _columns(index: Index) -> list[Column[Any]]:
     return [item for item in index.expressions if isinstance(item, Column)]
 
 
 def _of_index(using: Any, classes: Any, columns: Iterable[Column[Any]]) -> Iterator[str]:
-    method = str(using or "btree").lower()
-    yield from _of((_METHODS.get(method), *(_BY_CLASS.get(str(name)) for name in (classes or {}).values())))
-    for column in columns:
-        if method in _OF_SCALARS and column.key not in (classes or {}) and _type_name(column) in _SCALARS:
-            yield _OF_SCALARS[method]
+    named = classes or {}
+    plain = (_type_name(column) for column in columns if column.key not in named)
+    return extensions_of_index(str(using or "btree").lower(), map(str, named.values()), plain)
 
 
 def _of(extensions: Iterable[str | None]) -> Iterator[str]:

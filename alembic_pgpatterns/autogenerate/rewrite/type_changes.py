@@ -135,8 +135,8 @@ def _refused(op: ops.AlterColumnOp, facts: Facts) -> tuple[Note, ...]:
 def _swap(op: ops.AlterColumnOp, facts: Facts) -> tuple[str, ...]:
     column = op.column_name
     reasons = reasons_against(op, facts)
-    named = (f"Autogenerate does not write these stages because of: {'; '.join(reasons)}.",) if reasons else ()
-    advice = [f"  What to do about {line}" for line in recipes(reasons)]
+    named = ("Autogenerate does not write these stages because of:",) if reasons else ()
+    advice = [f"  {line}" for line in recipes(reasons)]
     return (
         f"1. add_column {column}_new of the new type, nullable; a trigger that keeps it equal to {column}",
         f"2. fill {column}_new for existing rows, in batches that commit; build its indexes CONCURRENTLY",
