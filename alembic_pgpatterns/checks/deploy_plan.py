@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from alembic_pgpatterns.checks.narrowed import narrowed
 from alembic_pgpatterns.checks.needed import newly_needed, newly_refused
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUnderRunningCode
@@ -106,6 +107,7 @@ def _changed(run: RevisionRun, runs: Sequence[RevisionRun]) -> Iterator[str]:
         yield f"{column.identifier}: its INSERTs lack it, so wait until only new code runs"
     for column in newly_refused(run, earlier):
         yield f"{column.identifier}: where it writes NULL, so wait until only new code runs"
+    yield from narrowed(run, earlier)
 
 
 def _lines(run: RevisionRun) -> Iterator[Line]:
