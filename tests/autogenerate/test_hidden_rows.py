@@ -111,3 +111,28 @@ def test_op_backfill_says_which_role_it_needs(started, monkeypatch, capfd) -> No
         project.alembic("upgrade", "head")
     output = " ".join("".join(capfd.readouterr()).split())
     assert f"row security hides rows from the role {role}" in output and "BYPASSRLS" in output
+
+
+def test_what_goes_with_a_dropped_table_is_named(started) -> None:
+    project, database, _ = started
+    database.execute("""
+        CREATE FUNCTION kept() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+        CREATE TRIGGER watched BEFORE UPDATE ON book FOR EACH ROW EXECUTE FUNCTION kept();
+        CREATE RULE no_delete AS ON DELETE TO book DO INSTEAD NOTHING;
+        GRANT SELECT ON book TO PUBLIC;
+    """)
+    project.models(MODELS[MODELS.index("page =") :])
+    text = " ".join("".join(project.revise("gone")).replace("#", "").split())
+    assert (
+        "With it go: row security, policy none on table book, trigger watched on table book, rule no_delete on table "
+        "book, grants, which a downgrade does not give back"
+    ) in text
+
+
+def test_digits_that_a_cast_does_not_keep_are_said(started) -> None:
+    project, database, _ = started
+    models = MODELS.replace('"number", Integer', '"number", Double')
+    database.execute("ALTER TABLE page ALTER number TYPE float8")
+    project.models(models.replace('"number", Double', '"number", Numeric'))
+    text = " ".join(project.revise("digits")[0].replace("#", "").split())
+    assert "15 digits of each value stay, as with PostgreSQL's own cast" in text

@@ -33,6 +33,32 @@ _ATTACHED = """
 """
 
 
+# pg_describe_object() is in the server's own words: "policy own on table book".
+_GOING = """
+    WITH the AS (SELECT * FROM pg_class WHERE oid = to_regclass(:relation))
+    SELECT 1, 'row security' FROM the WHERE relrowsecurity
+    UNION ALL SELECT 2, pg_describe_object('pg_policy'::regclass, p.oid, 0)
+    FROM the JOIN pg_policy p ON polrelid = the.oid
+    UNION ALL SELECT 3, pg_describe_object('pg_trigger'::regclass, g.oid, 0)
+    FROM the JOIN pg_trigger g ON tgrelid = the.oid WHERE NOT g.tgisinternal
+    UNION ALL SELECT 4, pg_describe_object('pg_rewrite'::regclass, r.oid, 0)
+    FROM the JOIN pg_rewrite r ON ev_class = the.oid
+    UNION ALL SELECT 5, 'grants, which a downgrade does not give back' FROM the
+    WHERE relacl IS NOT NULL OR EXISTS (SELECT FROM pg_attribute WHERE attrelid = the.oid AND attacl IS NOT NULL)
+    ORDER BY 1, 2
+"""
+
+
+def read_going(connection: Connection, relation: str) -> tuple[str, ...]:
+    """What goes with a table that is dropped, in words: row security, policies, triggers, rules, grants.
+
+    Args:
+        connection: to the database. Takes no lock on the table.
+        relation: the quoted name, with its schema.
+    """
+    return tuple(str(words) for _, words in connection.execute(text(_GOING), {"relation": relation}))
+
+
 def read_attached(connection: Connection, relation: str) -> tuple[str, ...]:
     """The statements that restore what is on a table. Takes no lock on it.
 

@@ -242,7 +242,8 @@ def _loss(op: ops.DropTableOp | ops.DropColumnOp, forms: Forms, siblings: Sequen
     rows = "its rows" if forms.rows is None else f"its rows, about {forms.rows}"
     table = ".".join(part for part in (op.schema, op.table_name) if part)
     if isinstance(op, ops.DropTableOp):
-        reason = f"drops {table} and {rows}; a downgrade creates it without them"
+        more = f". With it go: {', '.join(forms.going)}" if forms.going else ""
+        reason = f"drops {table} and {rows}; a downgrade creates it without them{more}"
         return _with_rename(Note(DropUnderRunningCode.name, table, reason), table_hint(op, siblings))
     subject = f"{table}.{op.column_name}"
     reason = f"drops {subject} and its values; a downgrade cannot restore them"

@@ -125,6 +125,8 @@ class Forms:
 
     attached: tuple[str, ...] = ()
     """Of a table that is dropped: the statements that restore its policies, triggers and rules."""
+    going: tuple[str, ...] = ()
+    """Of a table that is dropped: what goes with it, in words."""
 
     def of_kind(self, *kinds: str) -> dict[str, ConstraintForm]:
         """The constraints of some kinds, without those that come from a parent."""

@@ -11,7 +11,7 @@ from sqlalchemy import Table, TextClause, text
 
 from alembic_pgpatterns.autogenerate.compare import columns, new_tables, relations
 from alembic_pgpatterns.autogenerate.compare.all_tables import all_tables
-from alembic_pgpatterns.autogenerate.compare.attached import read_attached
+from alembic_pgpatterns.autogenerate.compare.attached import read_attached, read_going
 from alembic_pgpatterns.autogenerate.compare.constraints import CHECK, EXCLUDE, PRIMARY_KEY, UNIQUE, compare_constraints
 from alembic_pgpatterns.autogenerate.compare.foreign_keys import compare_foreign_keys
 from alembic_pgpatterns.autogenerate.compare.forms import Forms, read_forms
@@ -71,7 +71,9 @@ def compare_table(
     _read_whole_defaults(reflected, actual)
     actual = with_sources(connection, Name(schema or default, name), actual)
     if declared is None:
-        actual = replace(actual, attached=read_attached(connection, f"{quote(schema or default)}.{quote(name)}"))
+        relation = f"{quote(schema or default)}.{quote(name)}"
+        attached, going = read_attached(connection, relation), read_going(connection, relation)
+        actual = replace(actual, attached=attached, going=going)
     if declared is None and is_template(connection, schema or default, name):
         actual = replace(actual, of_extension=True)
     context.migration_context.opts.setdefault(FORMS, {})[(schema, str(name))] = actual

@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 
 from alembic.operations import ops
+from sqlalchemy import Float, Numeric
+from sqlalchemy.types import TypeEngine
 
 from alembic_pgpatterns.autogenerate.rewrite.checks_later import checks_later
 from alembic_pgpatterns.autogenerate.rewrite.column_swap import (
@@ -52,12 +54,21 @@ def _new_type(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
     spelled = [type_text(kind) if kind is not None else "another type" for kind in (old, new)]
     if swaps(op, facts):
         reason = f"with a second column, because from {spelled[0]} to {spelled[1]} {under_the_lock(op, facts)}"
+        reason += _digits(old, new)
         return plan_swap(op, Note(TableRewrite.name, subject, reason, more=small_table(op)), facts)
     if old is not None and new is not None and not rewrites(old, new, facts.utc or read_in_utc(op)):
         return _without_rewrite(op, facts, refused)
     cost = f"from {spelled[0]} to {spelled[1]} {EVERY_ROW}"
     reason = f"{cost}. For a large table, replace this by stages, each in its own revision:"
     return (plain(op, strong=True, notes=(Note(TableRewrite.name, subject, reason, more=_swap(op, facts)), *refused)),)
+
+
+def _digits(old: TypeEngine[object] | None, new: TypeEngine[object] | None) -> str:
+    """What a value loses: the cast to numeric prints FLT_DIG or DBL_DIG digits (utils/adt/numeric.c)."""
+    if not isinstance(old, Float) or not isinstance(new, Numeric) or isinstance(new, Float):
+        return ""
+    digits = 6 if type_text(old) == "REAL" else 15
+    return f". {digits} digits of each value stay, as with PostgreSQL's own cast"
 
 
 def plan_retype_under_views(op: RetypeUnderViewsOp, facts: Facts) -> tuple[Step, ...]:
