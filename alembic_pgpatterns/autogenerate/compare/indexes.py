@@ -24,6 +24,8 @@ class DropIndexExactlyOp(ops.DropIndexOp):
         super().__init__(conv(form.name), table[1], schema=table[0], unique=form.unique, _reverse=restored)
         self.restored = restored
         self.columns = form.columns
+        self.built_again = False
+        """The revision builds another index of this name after the drop."""
 
     def reverse(self) -> ops.CreateIndexOp:
         """Create it again."""
@@ -67,7 +69,9 @@ def compare_indexes(state: TableState) -> None:
         if alembics or state.includes(index, name, "index", False, _reflected(state, name)):
             # First of all: PostgreSQL may be unable to build it for the new type of a column. Alembic drops it after.
             state.remove(alembics)
-            state.add_first(DropIndexExactlyOp(state.table, actual))
+            drop = DropIndexExactlyOp(state.table, actual)
+            drop.built_again = True
+            state.add_first(drop)
             state.add(ops.CreateIndexOp.from_index(index))
     state.modify.ops[:] = [exactly_dropped(op, state.actual) for op in state.modify.ops]
     retyped = {op.column_name for op in state.modify.ops if isinstance(op, ops.AlterColumnOp) and op.modify_type}

@@ -18,7 +18,7 @@ from alembic_pgpatterns.autogenerate.rewrite.filling import ASK, FILLING, FillOp
 from alembic_pgpatterns.autogenerate.rewrite.plain_steps import NOT_VALID, own_transaction, plain, repeatable
 from alembic_pgpatterns.autogenerate.rewrite.rendering import FillCommentOp, InlineReferenceOp, Note, SqlOp, sql_literal
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
-from alembic_pgpatterns.autogenerate.rewrite.table_names import alter_table, qualified
+from alembic_pgpatterns.autogenerate.rewrite.table_names import alter_table
 from alembic_pgpatterns.patterns.revisions.blocking_not_null import BlockingNotNull
 from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUnderRunningCode
 from alembic_pgpatterns.patterns.revisions.required_column_without_default import RequiredColumnWithoutDefault
@@ -151,7 +151,7 @@ def _fill_in(schema: str | None, table: str, column: str) -> Phase:
     """Return a commented statement to complete, because only people know the values."""
     statement = sql_literal(escape_binds(to_complete(schema, table, column)))
     lines = (
-        f"{heading(schema, table, column)} Write it in place of the dots, and uncomment:",
+        f"{heading(schema, table, column)} Write it in place of the dots, and uncomment (UPDATE triggers fire):",
         *(f"#   {line}".rstrip() for line in f"op.execute({statement})".splitlines()),
     )
     return Phase((FillCommentOp(lines, todo=f"fill {table}.{column}"),), autocommit=True)
@@ -216,10 +216,16 @@ def _with_values(op: ops.AlterColumnOp, steps: tuple[Step, ...]) -> tuple[Step, 
 
 def _with_question(op: ops.AlterColumnOp, first: Step) -> Step:
     """Say above the CHECK that rows without a value stop it. Only people know whether there are any."""
-    table, column = qualified(op.schema, op.table_name), quote(str(op.column_name))
-    update = " ".join(("UPDATE", table, "SET", column, "= ... WHERE", column, "IS NULL"))
+    name = str(op.column_name)
+    schema = f", schema={op.schema!r}" if op.schema else ""
+    # Not here: what locks the table must not work long, and batches commit.
+    fill = f"op.backfill({op.table_name!r}, {{{name!r}: sa.text('...')}}, {f'{quote(name)} IS NULL'!r}{schema})"
     advice = "rows where it is NULL make it fail"
-    more = (f"{advice[0].upper()}{advice[1:]}. If there may be some, fill them before this:", f"  {update}")
+    more = (
+        f"{advice[0].upper()}{advice[1:]}. If there may be some, fill them in a revision before this one:",
+        f"  {fill}",
+        "It commits after each batch. The table's UPDATE triggers see every row.",
+    )
     notes = tuple(replace(note, warns=True, more=more, advice=advice) for note in first.up.notes)
     return replace(first, up=replace(first.up, notes=notes))
 

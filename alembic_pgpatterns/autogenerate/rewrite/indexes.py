@@ -52,6 +52,8 @@ def plan_drop_index(op: ops.DropIndexOp, facts: Facts) -> tuple[Step, ...]:
     if not facts.autocommit:
         return (plain(in_transaction(op), strong=True, notes=(own_transaction(BlockingIndexDrop.name, _subject(op)),)),)
     reason = f"dropped concurrently: DROP INDEX would block every reader and writer of {op.table_name}"
+    if getattr(op, "built_again", False):
+        reason += ". Until the new one is built, queries have no such index"
     note = Note(BlockingIndexDrop.name, _subject(op), reason)
     return (Step(1, Phase((drop_concurrently(op),), autocommit=True, notes=(note,)), owns_downgrade=True),)
 
