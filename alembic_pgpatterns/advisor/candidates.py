@@ -55,16 +55,18 @@ def _united(proposed: Iterable[Candidate], knowledge: Knowledge) -> Iterator[Can
     groups: dict[CreateIndex, list[Candidate]] = {}
     for candidate in listed:
         bare = replace(candidate.index, include=())
-        groups.setdefault(bare, []).extend(item for item in including if _leads(item.index, bare))
+        groups.setdefault(bare, []).extend(item for item in including if leads(item.index, bare))
     for index, group in groups.items():
         named = {key.column for key in index.keys}
         include = tuple(sorted({column for item in group for column in item.index.include} - named))
         widths = sum(knowledge.width(index.table, column) for column in include)
         if include and len(include) <= INCLUDED + 1 and widths <= INCLUDED_BYTES + 16:
-            yield Candidate(replace(index, include=include), set().union(*(item.asked_by for item in group)))
+            merges = any(len(item.index.keys) < len(index.keys) for item in group)
+            asked_by = set().union(*(item.asked_by for item in group))
+            yield Candidate(replace(index, include=include), asked_by, merges=merges)
 
 
-def _leads(index: CreateIndex, longer: CreateIndex) -> bool:
+def leads(index: CreateIndex, longer: CreateIndex) -> bool:
     """Whether an index begins with all keys of another one."""
     same = (index.table, index.method, index.where) == (longer.table, longer.method, longer.where)
     return same and longer.keys[: len(index.keys)] == index.keys

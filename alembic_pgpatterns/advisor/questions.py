@@ -19,12 +19,14 @@ class Candidate:
     """An index to try.
 
     ``asked_by``: fingerprints of the statements it is proposed for. ``rule``: chosen by a rule, not by cost.
+    ``merges``: it has the INCLUDE of a shorter index, and is tried in the place of two.
     ``together``: groups of indexes with this one that serve an OR together, but not alone.
     """
 
     index: CreateIndex
     asked_by: set[str] = field(default_factory=set)
     rule: bool = False
+    merges: bool = False
     requires: str | None = None
     together: set[tuple[CreateIndex, ...]] = field(default_factory=set)
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from alembic_pgpatterns.advisor.candidates import leads
 from alembic_pgpatterns.advisor.planner import CannotPlan, Plan, Planner
 from alembic_pgpatterns.advisor.questions import Candidate, Question
 from alembic_pgpatterns.advisor.variants import Variant
@@ -17,8 +18,8 @@ FLOOR = 10.0
 LEAST = 0.1
 """Orders of magnitude over the whole workload that an index must gain."""
 NOTICED = 0.05
-SAVED = 100.0
-"""Units of the planner that an index must save in one statement: half a millisecond, or some 25 pages."""
+SAVED = 20.0
+"""Units of the planner that an index must save in one statement: a tenth of a millisecond, or five pages."""
 COMPLETION = 0.1
 """How much more an index may cost if it also has the range or the order of its statements."""
 SMALLER = 0.8
@@ -158,13 +159,15 @@ class Choice:
             joined = {name for item in self.search.questions if table in item.tables for name in item.tables}
             stale |= {group for group in gains if self.search.built[group[0]].table in joined}
         self._prune()
+        self._merge()
         self._shrink()
         self._complete()
 
     def _groups(self) -> list[tuple[str, ...]]:
         """What can be chosen in one step: each candidate that a statement could use, and those of an OR together."""
         names = {built.candidate.index: name for name, built in self.search.built.items()}
-        alone = [(name,) for name, built in self.search.built.items() if self._questions(built)]
+        present = self.search.built.items()
+        alone = [(name,) for name, item in present if not item.candidate.merges and self._questions(item)]
         groups: dict[tuple[str, ...], None] = dict.fromkeys(alone)
         for built in self.search.built.values():
             for together in sorted(built.candidate.together, key=str):
@@ -252,6 +255,23 @@ class Choice:
                 self.chosen = less
                 self.costs.update(after)
 
+    def _merge(self) -> None:
+        """Take one index instead of two where the longer of them, with the other's INCLUDE, serves both."""
+        for name in list(self.chosen):
+            shorter = self.search.built[name].candidate.index
+            merging = (item for item in self.search.built.values() if item.candidate.merges)
+            for item in merging if shorter.include else ():
+                index = item.candidate.index
+                longer = [other for other in self.chosen if self._has_keys(other, index) and other != name]
+                if leads(shorter, index) and set(shorter.include) <= set(index.include) and longer:
+                    without = [other for other in self.chosen if other not in (name, longer[0])]
+                    if self._use([*without, item.name], item.table):
+                        break
+
+    def _has_keys(self, name: str, index: CreateIndex) -> bool:
+        other = self.search.built[name].candidate.index
+        return leads(other, index) and len(other.keys) == len(index.keys)
+
     def _shrink(self) -> None:
         """Take a much smaller index instead where it now does the same: partial, or without INCLUDE.
 
@@ -296,8 +316,11 @@ class Choice:
 
     def _swap(self, name: str, other: str) -> bool:
         """Replace one index by another if no statement gets slower."""
-        names = [other if item == name else item for item in self.chosen]
-        touched = self._touched(self.search.built[name].table)
+        return self._use([other if item == name else item for item in self.chosen], self.search.built[name].table)
+
+    def _use(self, names: list[str], table: Name) -> bool:
+        """Choose these indexes instead, which differ in those of a table, if no statement gets slower."""
+        touched = self._touched(table)
         after = {item.statement.fingerprint: self._cost(item, names) for item in touched}
         if any(orders(cost, self.costs[key]) > NOTICED for key, cost in after.items()):
             return False

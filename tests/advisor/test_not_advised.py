@@ -10,6 +10,7 @@ import pytest
 from alembic_pgpatterns.advisor.candidates import candidates
 from alembic_pgpatterns.advisor.predicates import Comparison, TableUse, Term
 from alembic_pgpatterns.advisor.questions import Knowledge, Question
+from alembic_pgpatterns.remedies.sql import create_index
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.workload.model import Workload
@@ -82,3 +83,15 @@ def test_a_table_of_few_pages_is_read_in_no_time(server: Any) -> None:
 
 def _with_values(workload: Workload, *values: object) -> Workload:
     return Workload(tuple(replace(item, values=(values,)) for item in workload.statements))
+
+
+def test_one_index_for_two_that_begin_alike(server: Any) -> None:
+    tables = "CREATE TABLE message (id bigint PRIMARY KEY, author_id bigint, at timestamptz NOT NULL, body text)"
+    workload = recorded(
+        "SELECT * FROM message WHERE author_id = $1 ORDER BY at DESC LIMIT 20",
+        "SELECT count(id) FROM message WHERE author_id = $1",
+    )
+    advice = advise(server, tables, workload)
+    assert [(create_index(item.index).partition("message ")[2]) for item in advice.indexes] == [
+        "(author_id, at) INCLUDE (id)"
+    ]
