@@ -30,7 +30,7 @@ DDL = (
 )
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(7)
 @pytest.mark.parametrize("ddl", DDL, ids=range(len(DDL)))
 @pytest.mark.parametrize("form", FORMS)
 def test_it_is_a_statement_with_its_facts(form: str, ddl: str, make, traced_server) -> None:
