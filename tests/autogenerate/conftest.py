@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import sys
 import textwrap
 from collections.abc import Callable
@@ -69,6 +70,8 @@ class AlembicProject:
     def models(self, code: str) -> None:
         """Write models.py; ``metadata`` is there already."""
         (self.root / "models.py").write_text(HEAD + textwrap.dedent(code))
+        # Python takes a compiled file for that of a source with the same size and second.
+        shutil.rmtree(self.root / "__pycache__", ignore_errors=True)
 
     def alembic(self, *arguments: str) -> str:
         """Run the command line; its output."""

@@ -20,7 +20,7 @@ Table("person", metadata, Column("id", BigInteger, primary_key=True), Column("la
 """
 
 
-@pytest.mark.parametrize("directives", [False, True])
+@pytest.mark.parametrize("directives", [pytest.param(False, marks=pytest.mark.long), True])
 def test_the_source_of_a_fill_is_dropped_behind_it(tmp_path: Path, directives: bool) -> None:
     project = make(tmp_path)
     project.write("pyproject.toml", f"[tool.alembic_pgpatterns]\ndirectives = {str(directives).lower()}\n")

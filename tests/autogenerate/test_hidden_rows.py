@@ -52,7 +52,7 @@ def value(database, query: str, *values: object) -> object:
         return connection.execute(query, values).fetchone()[0]
 
 
-@pytest.mark.parametrize("settings", ["", "directives = true\n"])
+@pytest.mark.parametrize("settings", ["", pytest.param("directives = true\n", marks=pytest.mark.long)])
 def test_it_fails_before_anything_is_changed(started, monkeypatch, settings: str) -> None:
     project, database, role = started
     with project.ini.open("a") as file:

@@ -57,7 +57,7 @@ def content(database) -> tuple:
         return connection.execute(CONTENT).fetchone()
 
 
-@pytest.mark.parametrize("settings", ["", "phases = true\ndirectives = true\n"])
+@pytest.mark.parametrize("settings", ["", pytest.param("phases = true\ndirectives = true\n", marks=pytest.mark.long)])
 def test_new_names_together_with_new_types(make_project, new_database, settings: str) -> None:
     """Every file of the revision, up and down, finds the constraints by the names that they have by then."""
     database = new_database()

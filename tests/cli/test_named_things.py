@@ -99,7 +99,7 @@ def at_head(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
-@pytest.mark.sample(8)
+@pytest.mark.sample(12)
 @pytest.mark.parametrize(("command", "flag", "value"), CASES)
 def test_what_is_named_must_be_there(command: str, flag: str, value: str, at_head: Project) -> None:
     before = {path: path.read_bytes() for path in at_head.folder.rglob("*.py")}

@@ -21,6 +21,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return made
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("variable", "flags", "code"),
     [
