@@ -39,7 +39,7 @@ def is_literal(statement: Recorded, value: object, column: str | None = None) ->
 
 def _sends(site: Site, value: object, column: str | None) -> bool | None:
     file = file_at(site.path)
-    tree = _parsed(file)
+    tree = parsed(file)
     if tree is None:
         return None
     functions = [
@@ -121,7 +121,7 @@ def _is_membership(node: ast.AST) -> bool:
 
 @lru_cache(maxsize=16)
 def _modules(folder: Path) -> tuple[ast.Module, ...]:
-    return tuple(islice((tree for path in _files(folder) if (tree := _parsed(path)) is not None), _FILES))
+    return tuple(islice((tree for path in _files(folder) if (tree := parsed(path)) is not None), _FILES))
 
 
 def _application(file: Path) -> tuple[ast.Module, ...]:
@@ -129,7 +129,7 @@ def _application(file: Path) -> tuple[ast.Module, ...]:
     folder = file.parent
     while (folder.parent / "__init__.py").is_file():
         folder = folder.parent
-    alone = _parsed(file)
+    alone = parsed(file)
     return _modules(folder) if (folder / "__init__.py").is_file() else (alone,) if alone is not None else ()
 
 
@@ -141,7 +141,8 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 @lru_cache(maxsize=512)
-def _parsed(file: Path) -> ast.Module | None:
+def parsed(file: Path) -> ast.Module | None:
+    """The tree of a source file; None if it cannot be read. Each file is read once in a run."""
     try:
         return ast.parse(file.read_text("utf-8")) if file.stat().st_size < _LARGEST else None
     except (OSError, SyntaxError, ValueError):

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from alembic_pgpatterns.patterns import Finding, registry
-from alembic_pgpatterns.patterns.statements import _source
 from alembic_pgpatterns.schema.model import Index, IndexKey, Name, Schema, Table, TableStatistics
 from alembic_pgpatterns.schema.sql.parser import postgast
+from alembic_pgpatterns.workload.literals import parsed
 from alembic_pgpatterns.workload.model import EngineFacts, Recorded, Series, Site, Usage, Workload
 from tests.patterns.handmade import ITEM, column, index, table
 
@@ -339,7 +339,7 @@ def test_searched_then_inserted(query: str, insert: str, expected: int) -> None:
 def test_counts(line: str, expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     # Each file is parsed once; and the file's name is part of what is held.
-    _source.parsed.cache_clear()
+    parsed.cache_clear()
     path = Path("app.py")
     path.write_text(f"{line}\ny = 1\n")
     sites = (Site(str(path), 1, "view"), Site(str(path), 9, "view"), Site(str(tmp_path / "gone.py"), 1, "view"))

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import ast
-from functools import lru_cache
 from pathlib import Path
 
 from alembic_pgpatterns.output.places import file_at
+from alembic_pgpatterns.workload.literals import parsed
 from alembic_pgpatterns.workload.model import Workload
 
-_LARGEST = 5_000_000
-"""The most bytes of a file to read."""
 _ENGINES = frozenset({"create_engine", "create_async_engine", "engine_from_config", "async_engine_from_config"})
 _COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
-@lru_cache(maxsize=64)
-def parsed(path: str) -> ast.Module | None:
-    """The tree of a file; None if it cannot be read."""
-    file = file_at(path)
-    try:
-        return ast.parse(file.read_text("utf-8")) if file.stat().st_size < _LARGEST else None
-    except (OSError, SyntaxError, ValueError):
-        return None
+def tree_at(path: str) -> ast.Module | None:
+    """The tree of the file of a place; None if it cannot be read."""
+    return parsed(file_at(path))
 
 
 def spans(node: ast.stmt | ast.expr, line: int) -> bool:
@@ -41,7 +34,7 @@ def is_in_loop(path: str, line: int) -> bool:
 
     ``while`` is none of these: it polls, tries again, or reads page after page.
     """
-    tree = parsed(path)
+    tree = tree_at(path)
     function = function_at(tree, line) if tree is not None else None
     if function is None:
         return False
@@ -65,7 +58,7 @@ def tests_make_engines(workload: Workload) -> bool:
         test.partition("::")[0] for statement in workload.statements for use in statement.usages for test in use.tests
     }
     paths = {path for test in tests for path in (test, *(str(folder / "conftest.py") for folder in Path(test).parents))}
-    return any(_makes_engine(tree) for tree in map(parsed, sorted(paths)) if tree is not None)
+    return any(_makes_engine(tree) for tree in map(tree_at, sorted(paths)) if tree is not None)
 
 
 def _makes_engine(tree: ast.Module) -> bool:

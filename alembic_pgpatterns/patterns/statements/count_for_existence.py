@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Finding, Severity, StatementPattern
 from alembic_pgpatterns.patterns.statements._places import SQLALCHEMY_SELECT, sent, shown, usages
-from alembic_pgpatterns.patterns.statements._source import function_at, parsed, spans
+from alembic_pgpatterns.patterns.statements._source import function_at, spans, tree_at
 from alembic_pgpatterns.patterns.statements._trees import outer
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.workload.model import Recorded, Site, Workload
@@ -53,7 +53,7 @@ def _counts(statement: Recorded) -> bool:
 
 
 def _asks_for_any(site: Site) -> bool:
-    tree = parsed(site.path)
+    tree = tree_at(site.path)
     if tree is None:
         return False
     if any(_asks(node) and any(spans(part, site.line) for part in _questions_of(node)) for node in ast.walk(tree)):
