@@ -53,7 +53,8 @@ def drifts_of(run: RunContext, item: DatabaseAtHead, *, effective: bool) -> Comp
     """
     head, server, models = item.schema, run.server, item.database.models
     if effective:
-        converge(RemoteCopy(run, models), run.settings, accepted_by_files(run.settings), head.default_schema)
+        settings = run.settings.of_autogenerate()
+        converge(RemoteCopy(run, models), settings, accepted_by_files(settings), head.default_schema)
     name = server.create_scratch("pgpatterns_models")
     try:
         failure = create_models(run, models, name, tuple(_before(head)), effective=effective)

@@ -20,6 +20,9 @@ from alembic_pgpatterns.patterns import Action, Severity, registry, use_plugins
 _SECONDS = 30.0
 """How long plugins may run if `time_limit` is not a time, until that is said."""
 
+_CHOOSING = ("select", "ignore", "target_version")
+"""Settings that choose patterns and remedies."""
+
 
 def read_settings(
     ini: Path | None = None,
@@ -56,7 +59,8 @@ def read_settings(
         settings = _merged(settings, table, source, folder)
     from_flags: dict[str, Any] = {key: value for key, value in (flags or {}).items() if value is not None}
     sources = {**settings.sources, **dict.fromkeys(from_flags, "command line")}
-    settings = replace(settings, **from_flags, sources=sources)
+    in_files = {name: getattr(settings, name) for name in _CHOOSING if name in from_flags}
+    settings = replace(settings, **from_flags, sources=sources, in_files=in_files)
     chosen_patterns(settings, ())
     for name, problem in problems(settings):
         raise SettingsError(f"{settings.sources.get(name, 'default')}: {name}: {problem}")

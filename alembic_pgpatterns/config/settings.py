@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from alembic_pgpatterns.config.conversion import setting
 from alembic_pgpatterns.errors import WrongUse
@@ -173,6 +174,12 @@ class Settings:
     patterns: Mapping[str, PatternSettings] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
     root: Path = field(default_factory=Path.cwd)
+    in_files: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """What the files say where a flag says something else, of the settings that choose patterns and remedies."""
+
+    def of_autogenerate(self) -> Settings:
+        """These settings as autogenerate reads them: it knows nothing of the flags of another command."""
+        return replace(self, **self.in_files)
 
     @property
     def seconds(self) -> float:

@@ -14,14 +14,14 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline, escaped
 from alembic_pgpatterns.fix.model_edit import Edit
 from alembic_pgpatterns.fix.model_source import decoded, edited_file, edits
-from alembic_pgpatterns.fix.models_check import FLASK, Request, drift_after
+from alembic_pgpatterns.fix.models_check import FLASK, Drifted, Request, drift_after
 from alembic_pgpatterns.fix.plan import Fix
 from alembic_pgpatterns.fix.workspace import Change, Workspace
 from alembic_pgpatterns.output.files import read_regular
 from alembic_pgpatterns.remedies.model import ChangeType, CreateIndex, Statements
 from alembic_pgpatterns.remedies.model_line import model_line
 from alembic_pgpatterns.remedies.naming import index_name
-from alembic_pgpatterns.schema.names import Name
+from alembic_pgpatterns.schema.names import Name, quote
 
 
 @dataclass
@@ -126,9 +126,12 @@ def edit_models(
         result.by_hand += [line for fix, edit in pairs if edit in source.missed for line in _by_hand(fix)]
         if source.data != before:
             result.files[path] = Change(before, source.data)
-    result.drift = _drift(config, fixes, work, settings, result)
-    if not change and result.drift:
-        result.by_hand = [line for fix in fixes for line in _by_hand(fix)]
+    drifts = _drift(config, fixes, work, settings, result)
+    result.drift = [drift.message for drift in drifts]
+    if not change:
+        # Not those that the plugin makes of the models as they are written.
+        differing = [part for fix in fixes for part in _parts(fix) if any(_is_of(drift, part) for drift in drifts)]
+        result.by_hand = [line for part in differing for line in _by_hand(part)]
     work.changes |= result.files
     return result
 
@@ -162,7 +165,7 @@ def _by_hand(fix: Fix) -> list[str]:
     ]
 
 
-def _drift(config: Any, fixes: Sequence[Fix], work: Workspace, settings: Settings, edited: Edited) -> list[str]:
+def _drift(config: Any, fixes: Sequence[Fix], work: Workspace, settings: Settings, edited: Edited) -> list[Drifted]:
     """The findings of model-drift for the tables, with the edited models imported in a new process."""
     flags = {"server": settings.server} if settings.server else {}
     flags |= {"prepare": str(settings.path(settings.prepare))} if settings.prepare else {}
@@ -184,7 +187,17 @@ def _drift(config: Any, fixes: Sequence[Fix], work: Workspace, settings: Setting
         raise PgPatternsError(work.in_final_words(str(error))) from error
     named = {str(finding.table) for fix in fixes for finding in fix.findings}
     named |= {name for fix in fixes for name in _indexes(fix)}
-    return [drift.message for drift in drifts if _on(drift.object, named)]
+    return [drift for drift in drifts if _on(drift.object, named)]
+
+
+def _is_of(drift: Drifted, part: Fix) -> bool:
+    """Whether a difference is about what this part of a fix has changed; about its table, where that is not known."""
+    remedy = part.remedy
+    if isinstance(remedy, ChangeType):
+        named = [f"{change.table}.{quote(change.column)}" for change in remedy.changes]
+    elif not (named := [*_indexes(part)]):
+        named = [str(finding.table) for finding in part.findings]
+    return _on(drift.object, named)
 
 
 def _indexes(fix: Fix) -> Iterator[str]:

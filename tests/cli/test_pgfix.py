@@ -84,6 +84,19 @@ def test_what_the_baseline_accepted_is_paid(books: Project) -> None:
 
 
 @pytest.mark.long
+def test_only_what_autogenerate_would_undo_is_for_the_models(books: Project) -> None:
+    """Where env.py names the plugin, it makes text of ``String(80)`` itself; a time zone it only suggests."""
+    books.env(models=IMPORT, options='autogenerate_plugins=["alembic.autogenerate.*", "alembic_pgpatterns"]')
+    imports = "from datetime import datetime\nfrom sqlalchemy import DateTime\n"
+    seen = "    seen: Mapped[datetime] = mapped_column(DateTime)\n"
+    books.write("shop_models.py", imports + BOOKS_AND_AUTHORS + seen)
+    books.sql("b2", "ALTER TABLE book ADD COLUMN seen timestamp NOT NULL", down="a1")
+    assert books.alembic("pgcheck", "--write-baseline").returncode == 0
+    run = books.alembic("pgfix", "--select", "varchar-length,timestamp-without-time-zone")
+    assert "DateTime(timezone=True)" in run.stdout and "mapped_column(Text)" not in run.stdout, run.stdout
+
+
+@pytest.mark.long
 def test_a_dry_run_leaves_nothing(books: Project) -> None:
     before = {path: path.read_bytes() for path in books.folder.rglob("*") if path.suffix in (".py", ".txt")}
     run = books.alembic("pgfix", "--all", "--models", "--dry-run")
