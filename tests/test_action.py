@@ -115,6 +115,7 @@ def test_the_problem_matcher_finds_the_lines_of_the_report(checked) -> None:
     assert groups[0] == "error" and groups[3:] == ("migrations/versions/x2.py", "15")
 
 
+@pytest.mark.long
 def test_the_job_for_gitlab_runs_as_its_file_says(tmp_path: Path) -> None:
     """The file read as GitLab reads it, and its lines run by one shell, as GitLab's runner does."""
     yaml = pytest.importorskip("yaml")

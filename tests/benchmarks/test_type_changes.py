@@ -16,6 +16,7 @@ def same_end(change: str, kills: int) -> None:
     assert "killed; 0 wrong rows" in result, result
 
 
+@pytest.mark.long
 def test_after_a_kill_the_next_run_comes_to_the_same_end() -> None:
     same_end("text to uuid", 1)
 

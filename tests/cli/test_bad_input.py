@@ -394,6 +394,7 @@ def test_a_flag_that_names_no_pattern(
     assert f"{flag} names no pattern." in said(capsys, 2, flag, names)
 
 
+@pytest.mark.long
 def test_warnings_that_are_errors(project: Project) -> None:
     """Alembic warns of a missing path_separator, which is no mistake of this package."""
     ini = project.folder / "alembic.ini"

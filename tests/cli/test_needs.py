@@ -59,6 +59,7 @@ def test_a_rebase_finds_it_out(branches: Project) -> None:
     assert "down_revision = 'b1'" in (branches.versions / "c1.py").read_text()
 
 
+@pytest.mark.long
 def test_a_rehearsal_finds_it_out(branches: Project) -> None:
     (branches.versions / "c1.py").unlink()
     branches.sql("b2", GRANT.replace("author", "book"), "b1")
@@ -66,6 +67,7 @@ def test_a_rehearsal_finds_it_out(branches: Project) -> None:
     assert run.returncode == 0 and OPTION in run.stderr, run.stderr
 
 
+@pytest.mark.long
 def test_the_hook_finds_it_out(branches: Project) -> None:
     (branches.versions / "c1.py").unlink()
     hook = "[post_write_hooks]\nhooks = check\ncheck.type = pgpatterns\n"

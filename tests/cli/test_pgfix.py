@@ -482,6 +482,7 @@ def sort(context, revision, directives):
 """
 
 
+@pytest.mark.long
 def test_a_hook_that_knows_few_operations(books: Project) -> None:
     """OpenStack's env.py sorts operations by their classes: it gets none of ours, and what it refuses is left."""
     books.env(models=IMPORT, head=SORTS, options="process_revision_directives=sort")

@@ -49,6 +49,7 @@ def test_the_states_between_the_revisions_are_those_of_the_command(project: Proj
     assert not [name for name in skipped if "revision" in name and "older" not in name], skipped
 
 
+@pytest.mark.long
 def test_a_failure_names_the_revision_its_file_and_the_command(project: Project) -> None:
     project.sql("b2", "ALTER TABLE nowhere ADD COLUMN y text", down="a1")
     run = project.alembic("pgcheck", "--upgrade-command", COMMAND)

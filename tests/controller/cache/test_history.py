@@ -491,6 +491,7 @@ def test_it_can_be_left_out(project, cache: Path) -> None:
     assert not list(cache.glob("history-*"))
 
 
+@pytest.mark.long
 def test_pgrevision_goes_on_from_it(project) -> None:
     first = project.alembic("pgrevision", "-m", "title", "--rev-id", "r3")
     assert first.returncode == 0, first.stdout + first.stderr
