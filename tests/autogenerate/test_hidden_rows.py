@@ -127,12 +127,3 @@ def test_what_goes_with_a_dropped_table_is_named(started) -> None:
         "With it go: row security, policy none on table book, trigger watched on table book, rule no_delete on table "
         "book, grants, which a downgrade does not give back"
     ) in text
-
-
-def test_digits_that_a_cast_does_not_keep_are_said(started) -> None:
-    project, database, _ = started
-    models = MODELS.replace('"number", Integer', '"number", Double')
-    database.execute("ALTER TABLE page ALTER number TYPE float8")
-    project.models(models.replace('"number", Double', '"number", Numeric'))
-    text = " ".join(project.revise("digits")[0].replace("#", "").split())
-    assert "15 digits of each value stay, as with PostgreSQL's own cast" in text

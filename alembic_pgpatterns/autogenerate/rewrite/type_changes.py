@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 
 from alembic.operations import ops
-from sqlalchemy import Float, Numeric
-from sqlalchemy.types import TypeEngine
 
 from alembic_pgpatterns.autogenerate.rewrite.checks_later import checks_later
 from alembic_pgpatterns.autogenerate.rewrite.column_swap import (
@@ -25,6 +24,7 @@ from alembic_pgpatterns.autogenerate.rewrite.rendering import WIDTH, Note, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
 from alembic_pgpatterns.autogenerate.rewrite.swap_recipes import recipes
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import rewrites, type_text
+from alembic_pgpatterns.autogenerate.rewrite.value_loss import value_loss
 from alembic_pgpatterns.autogenerate.rewrite.view_blocks import RetypeUnderViewsOp, around
 from alembic_pgpatterns.patterns.revisions.rebuilt_dependents import RebuiltDependents
 from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
@@ -54,21 +54,23 @@ def _new_type(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
     spelled = [type_text(kind) if kind is not None else "another type" for kind in (old, new)]
     if swaps(op, facts):
         reason = f"with a second column, because from {spelled[0]} to {spelled[1]} {under_the_lock(op, facts)}"
-        reason += _digits(old, new)
-        return plan_swap(op, Note(TableRewrite.name, subject, reason, more=small_table(op)), facts)
+        return plan_swap(op, _with_loss(Note(TableRewrite.name, subject, reason, more=small_table(op)), op), facts)
     if old is not None and new is not None and not rewrites(old, new, facts.utc or read_in_utc(op)):
         return _without_rewrite(op, facts, refused)
-    cost = f"from {spelled[0]} to {spelled[1]} {EVERY_ROW}"
-    reason = f"{cost}. For a large table, replace this by stages, each in its own revision:"
-    return (plain(op, strong=True, notes=(Note(TableRewrite.name, subject, reason, more=_swap(op, facts)), *refused)),)
+    note = _with_loss(Note(TableRewrite.name, subject, f"from {spelled[0]} to {spelled[1]} {EVERY_ROW}"), op)
+    reason = f"{note.reason}. For a large table, replace this by stages, each in its own revision:"
+    note = replace(note, reason=reason, more=(*_swap(op, facts), *note.more))
+    return (plain(op, strong=True, notes=(note, *refused)),)
 
 
-def _digits(old: TypeEngine[object] | None, new: TypeEngine[object] | None) -> str:
-    """What a value loses: the cast to numeric prints FLT_DIG or DBL_DIG digits (utils/adt/numeric.c)."""
-    if not isinstance(old, Float) or not isinstance(new, Numeric) or isinstance(new, Float):
-        return ""
-    digits = 6 if type_text(old) == "REAL" else 15
-    return f". {digits} digits of each value stay, as with PostgreSQL's own cast"
+def _with_loss(note: Note, op: ops.AlterColumnOp) -> Note:
+    """The note with what the new type takes from the values in silence."""
+    loss = value_loss(op)
+    if not loss.words:
+        return note
+    advice = f"Rows whose value changes: {loss.query}" if loss.query else ""
+    more = (*note.more, *loss.lines)
+    return replace(note, reason=f"{note.reason}. {loss.words}", more=more, warns=loss.promised, advice=advice)
 
 
 def plan_retype_under_views(op: RetypeUnderViewsOp, facts: Facts) -> tuple[Step, ...]:
