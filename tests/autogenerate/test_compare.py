@@ -790,6 +790,46 @@ def test_views_go_and_come_back_with_all_that_they_have(in_process: InProcess, c
     assert any("DROP TABLE pgpatterns_views" in file.downgrade for file in written)
 
 
+READERS = """
+    CREATE ROLE {reader};
+    ALTER TABLE box ADD big boolean GENERATED ALWAYS AS (kind = 'large') STORED;
+    GRANT SELECT (big) ON box TO {reader};
+    CREATE FUNCTION kept() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+    CREATE TRIGGER of_kind AFTER INSERT OR UPDATE OF kind ON box FOR EACH ROW EXECUTE FUNCTION kept();
+    CREATE TRIGGER of_big BEFORE UPDATE ON box FOR EACH ROW WHEN (OLD.big) EXECUTE FUNCTION kept();
+    CREATE TRIGGER was_small AFTER UPDATE ON box FOR EACH ROW WHEN (OLD.kind = 'small') EXECUTE FUNCTION kept();
+    ALTER TABLE box DISABLE TRIGGER was_small;
+    COMMENT ON TRIGGER was_small ON box IS 'what''s small';
+    CREATE TABLE seen (kind kind);
+    CREATE RULE noted AS ON UPDATE TO box WHERE NEW.kind = 'large' DO ALSO INSERT INTO seen VALUES (NEW.kind);
+    CREATE POLICY small ON box FOR SELECT TO {reader} USING (kind = 'small' AND NOT big);
+    CREATE PUBLICATION {reader} FOR TABLE box (id, kind);
+    INSERT INTO box (kind) VALUES ('small'), ('large')"""
+READING = """
+    SELECT pg_get_triggerdef(oid) || tgenabled::text || coalesce(obj_description(oid), '') FROM pg_trigger
+    WHERE NOT tgisinternal
+    UNION ALL SELECT pg_get_ruledef(oid) FROM pg_rewrite WHERE rulename = 'noted'
+    UNION ALL SELECT concat_ws(' ', polname, polcmd, polroles::text, pg_get_expr(polqual, polrelid)) FROM pg_policy
+    UNION ALL SELECT to_jsonb(t)::text FROM pg_publication_tables t
+    UNION ALL SELECT concat_ws(' ', attname, attacl::text) FROM pg_attribute WHERE attname = 'big'
+    UNION ALL SELECT concat_ws(' ', kind, big) FROM box
+    ORDER BY 1"""
+
+
+@pytest.mark.parametrize("change", ["labels", pytest.param("a new label", marks=pytest.mark.long)])
+def test_what_reads_an_enum_goes_and_comes_back(in_process: InProcess, change: str) -> None:
+    _, _, old, new = RETYPED[change]
+    there_and_back(in_process, metadata_of(box(old)))
+    in_process.options["include_object"] = lambda item, name, *_: name not in ("big", "seen")
+    in_process.look.execute(READERS.format(reader=f"reader_{uuid.uuid4().hex[:8]}"))
+    before = in_process.look.execute(READING).fetchall()
+    written = there_and_back(in_process, metadata_of(box(new)))
+    assert in_process.look.execute(READING).fetchall() == before and len(before) == 9
+    text = " ".join("".join(file.upgrade for file in written).replace("#", "").split())
+    assert change == "a new label" or "trigger of_kind on table box" in text
+    assert "PostgreSQL refuses while" not in text
+
+
 def test_a_view_that_something_else_uses_is_named(in_process: InProcess) -> None:
     there_and_back(in_process, metadata_of(box("Column('n', Integer)")))
     in_process.look.execute("CREATE VIEW stock AS SELECT n FROM box")

@@ -11,9 +11,11 @@ from alembic.operations import ops
 from alembic_pgpatterns.autogenerate.compare.type_catalog import NamedType, TypeUser
 from alembic_pgpatterns.autogenerate.compare.type_dependents import Dependent, read_dependents
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import droppable_views
+from alembic_pgpatterns.autogenerate.rewrite.kept_objects import restored_objects, saved_objects
 from alembic_pgpatterns.autogenerate.rewrite.lock_block import attempts
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, EnumLabelOp, EnumPlace, NewEnumOp, Note
 from alembic_pgpatterns.autogenerate.rewrite.view_blocks import restored, saved
+from alembic_pgpatterns.autogenerate.rewrite.view_sql import Column
 from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
 from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
 from alembic_pgpatterns.schema.names import do_block, quote
@@ -79,7 +81,8 @@ def compare_labels(
     op = _new_enum(up, down, actual, (not set(old) <= set(new), not set(new) <= set(old)))
     op.undo_note = _lost(name, actual, new, old)
     result = [*_held(name, dependents, "This"), _replaced_note(name, actual, new, old), op]
-    return [*([_views_apart(name, views)] if views else []), *result]
+    apart = [*views, *dict.fromkeys(item.name for item in rest if item.kept)]
+    return [*([_apart(name, apart)] if apart else []), *result]
 
 
 def _new_enum(up: str, down: str, actual: NamedType, removes: tuple[bool, bool]) -> NewEnumOp:
@@ -92,10 +95,10 @@ def _views(connection: Connection, item: NamedType) -> list[str]:
     return list(dict.fromkeys(view for several in views for view in several))
 
 
-def _views_apart(name: str, views: Sequence[str]) -> CommentOp:
+def _apart(name: str, objects: Sequence[str]) -> CommentOp:
     lines = (
-        f"# pgpatterns: The views on columns of {name} go before and are created again after, with owner, grants and",
-        f"#   comments: {', '.join(views)}",
+        f"# pgpatterns: What reads columns of {name} goes before and is created again after, as the database that runs",
+        f"#   this has it: {', '.join(objects)}",
     )
     return CommentOp(lines)
 
@@ -106,7 +109,7 @@ def only_adds(declared: Any, actual: NamedType) -> bool:
 
 
 def _held(name: str, dependents: Sequence[Dependent], label: str) -> list[ops.MigrateOperation]:
-    objects = [item.name for item in dependents if item.drop is None]
+    objects = [item.name for item in dependents if item.drop is None and not item.kept]
     if not objects:
         return []
     lines = (
@@ -223,7 +226,7 @@ def replaced(name: str, actual: NamedType, labels: Sequence[str], dependents: Se
         name: of the type, quoted.
         actual: the type and the columns that have it.
         labels: of the new type.
-        dependents: constraints and indexes that PostgreSQL cannot take along.
+        dependents: what PostgreSQL cannot take along.
     """
     schema = name.rpartition(".")[0]
     old = quote(f"{actual.name}_old"[:63])
@@ -233,6 +236,8 @@ def replaced(name: str, actual: NamedType, labels: Sequence[str], dependents: Se
     if tables := [user.qualified for user in actual.users if user.lockable]:
         lines.append(attempts(dict.fromkeys(tables), columns).strip())
     lines += [f"{saved(columns).strip()};"] if columns else []
+    read = _read_by_kept(dependents)
+    lines += [f"{saved_objects(read).strip()};"] if read else []
     lines += [f"{item.drop};" for item in dependents if item.drop is not None]
     lines += [f"ALTER TYPE {name} RENAME TO {old};", f"CREATE TYPE {name} AS ENUM ({listed(labels)});"]
     for user in actual.users:
@@ -246,8 +251,17 @@ def replaced(name: str, actual: NamedType, labels: Sequence[str], dependents: Se
             lines.append(f"ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT {user.default};")
     lines.append(f"DROP TYPE {qualified_old};")
     lines += [f"{item.create};" for item in reversed(dependents) if item.create is not None]
+    lines += [f"{restored_objects().strip()};"] if read else []
     lines += [f"{restored().strip()};"] if columns else []
     return do_block("\nBEGIN\n" + "\n".join(f"  {line}" for line in lines) + "\nEND ")
+
+
+def _read_by_kept(dependents: Sequence[Dependent]) -> list[Column]:
+    """The columns that `kept_objects` looks at: the generated ones too, which are dropped and created here."""
+    if not any(item.kept for item in dependents):
+        return []
+    columns = [(item.schema, item.table, item.column) for item in dependents if item.column is not None]
+    return list(dict.fromkeys(columns))
 
 
 def _unless_done(name: str, labels: Sequence[str]) -> str:

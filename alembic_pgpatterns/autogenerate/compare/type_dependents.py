@@ -11,7 +11,7 @@ from alembic_pgpatterns.autogenerate.compare.type_catalog import NamedType
 
 @dataclass(frozen=True, slots=True)
 class Dependent:
-    """A constraint or an index that compares values of the type, or an object that PostgreSQL cannot change."""
+    """A constraint or an index that compares values of the type, or an object that reads a column of it."""
 
     schema: str
     table: str
@@ -19,6 +19,14 @@ class Dependent:
     drop: str | None
     """None: only a person can drop it and create it again, such as a view."""
     create: str | None
+    column: str | None = None
+    """What it reads, if it goes and comes back by what the catalog says when the revision runs (`kept_objects`): a
+    policy, a trigger, a rule or a publication. Or the generated column that it is."""
+
+    @property
+    def kept(self) -> bool:
+        """Whether `kept_objects` drops it and creates it again."""
+        return self.drop is None and self.column is not None
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -45,7 +53,7 @@ _DEPENDENTS = """
            CASE k.contype WHEN 'f' THEN 1 ELSE 2 END AS rank,
            format('ALTER TABLE %s DROP CONSTRAINT %I', k.conrelid::regclass, k.conname) AS drop,
            format('ALTER TABLE %s ADD CONSTRAINT %I %s', k.conrelid::regclass, k.conname,
-                  pg_get_constraintdef(k.oid)) AS create
+                  pg_get_constraintdef(k.oid)) AS create, NULL::text AS "column"
     FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE (k.contype IN ('c', 'x', 'f') OR k.contype = 'u' AND EXISTS (
                SELECT FROM generated g WHERE g.attrelid = k.conrelid AND g.attnum = ANY (k.conkey)))
@@ -54,7 +62,7 @@ _DEPENDENTS = """
                   OR u.attrelid = k.confrelid AND u.attnum = ANY (k.confkey))
     UNION ALL
     SELECT n.nspname, c.relname, x.relname, 2, format('DROP INDEX %s', i.indexrelid::regclass),
-           pg_get_indexdef(i.indexrelid)
+           pg_get_indexdef(i.indexrelid), NULL
     FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class c ON c.oid = i.indrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE (i.indpred IS NOT NULL OR i.indexprs IS NOT NULL OR EXISTS (
@@ -65,12 +73,17 @@ _DEPENDENTS = """
                   AND d.refobjid = u.attrelid AND d.refobjsubid = u.attnum)
     UNION ALL
     SELECT DISTINCT n.nspname, c.relname,
-           replace(pg_describe_object(d.classid, d.objid, d.objsubid), 'rule _RETURN on ', ''), 3, NULL, NULL
+           replace(pg_describe_object(d.classid, d.objid, d.objsubid), 'rule _RETURN on ', ''), 3, NULL, NULL,
+           CASE WHEN r.rulename = '_RETURN' THEN NULL ELSE a.attname END
     FROM touched u JOIN pg_class c ON c.oid = u.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    JOIN pg_depend d ON d.refobjid = u.attrelid AND d.refobjsubid = u.attnum
-    WHERE c.relkind IN ('r', 'p') AND d.classid IN ('pg_rewrite'::regclass, 'pg_policy'::regclass)
+    JOIN pg_attribute a ON a.attrelid = u.attrelid AND a.attnum = u.attnum
+    JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = u.attrelid AND d.refobjsubid = u.attnum
+    LEFT JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+    LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
+    WHERE c.relkind IN ('r', 'p') AND (d.classid IN ('pg_policy'::regclass, 'pg_publication_rel'::regclass)
+          OR r.oid IS NOT NULL OR t.tgparentid = 0 AND NOT t.tgisinternal)
     UNION ALL
-    SELECT DISTINCT n.nspname, '', pg_describe_object(d.classid, d.objid, 0), 3, NULL, NULL
+    SELECT DISTINCT n.nspname, '', pg_describe_object(d.classid, d.objid, 0), 3, NULL, NULL, NULL
     FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
     JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray) AND d.deptype = 'n'
     WHERE n.nspname = :schema AND t.typname = :name AND d.classid = 'pg_proc'::regclass
@@ -81,7 +94,7 @@ _DEPENDENTS = """
                   CASE g.attgenerated WHEN 's' THEN 'STORED' ELSE 'VIRTUAL' END,
                   CASE WHEN g.attnotnull THEN ' NOT NULL' ELSE '' END)
            || coalesce('; COMMENT ON COLUMN ' || format('%s.%I IS ', c.oid::regclass, g.attname) ||
-                       quote_literal(col_description(c.oid, g.attnum)), '')
+                       quote_literal(col_description(c.oid, g.attnum)), ''), g.attname
     FROM generated g JOIN pg_class c ON c.oid = g.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
     ORDER BY 4, 1, 2, 3
 """
@@ -95,4 +108,4 @@ def read_dependents(connection: Connection, item: NamedType) -> list[Dependent]:
         item: the enum.
     """
     rows = connection.execute(text(_DEPENDENTS), {"schema": item.schema, "name": item.name})
-    return [Dependent(row.schema, row.table, row.name, row.drop, row.create) for row in rows]
+    return [Dependent(row.schema, row.table, row.name, row.drop, row.create, row.column) for row in rows]

@@ -37,6 +37,7 @@ BEGIN$limit
                     g.attnotnull
     FROM user_of u JOIN pg_attrdef f ON u.classid = 'pg_attrdef'::regclass AND f.oid = u.objid
     JOIN pg_attribute g ON g.attrelid = f.adrelid AND g.attnum = f.adnum AND g.attgenerated <> ''
+    WHERE NOT EXISTS (SELECT FROM changed a WHERE a.attrelid = g.attrelid AND a.attnum = g.attnum)
   ), of_generated AS (
     SELECT DISTINCT d.classid, d.objid AS oid FROM generated g JOIN pg_depend d
       ON d.refclassid = 'pg_class'::regclass AND d.refobjid = g.attrelid AND d.refobjsubid = g.attnum
@@ -145,15 +146,25 @@ BEGIN
 END """
 
 
-def around_objects(columns: Iterable[Column], rebuilt: bool = False) -> tuple[str, str]:
-    """Return the statements before and after the change of some columns.
+def saved_objects(columns: Iterable[Column], rebuilt: bool = False) -> str:
+    """The PL/pgSQL block that keeps the definitions of what reads some columns, and drops it.
 
     Locks: ACCESS EXCLUSIVE on the tables of policies, triggers and rules until the transaction ends.
 
     Args:
-        columns: of tables.
+        columns: of tables. A generated column among them is left to the caller.
         rebuilt: a stored generated column reads one of them. Its table is read and written as a whole.
     """
     condition = are_among(columns, "a.attrelid", "a.attname")
     limit = _LIMIT.substitute(columns=condition, largest=LARGEST, setting=REWRITE_SETTING) if rebuilt else ""
-    return do_block(_SAVED.substitute(columns=condition, limit=limit)), do_block(_RESTORED)
+    return _SAVED.substitute(columns=condition, limit=limit)
+
+
+def restored_objects() -> str:
+    """The PL/pgSQL block that creates all of it again."""
+    return _RESTORED
+
+
+def around_objects(columns: Iterable[Column], rebuilt: bool = False) -> tuple[str, str]:
+    """Return the statements before and after the change of some columns; see `saved_objects`."""
+    return do_block(saved_objects(columns, rebuilt)), do_block(restored_objects())
