@@ -56,7 +56,9 @@ def _failure(error: BaseException, folder: str, files: frozenset[str]) -> Failur
 def _of_database(error: exc.DBAPIError, place: Location | None, texts: tuple[str, ...]) -> Failure:
     where = f"{place}: " if place else ""
     statement = " ".join((error.statement or "").split())
-    message = without_secrets(f"{where}{error.orig}".rstrip() + (f"\nStatement: {statement}" if statement else ""))
+    message = without_secrets(f"{where}{error.orig}".rstrip() + (f"{_STATEMENT}{statement}" if statement else ""))
+    cause, mark, shown = message.rpartition(_STATEMENT)
+    message = f"{cause}{mark}{shown[:_SHOWN]} …" if mark and len(shown) > _SHOWN else message
     kind = "programming" if isinstance(error, exc.ProgrammingError) else "database"
     kind = "operational" if isinstance(error, exc.OperationalError) else kind
     # psycopg and asyncpg name it sqlstate, psycopg2 pgcode.
@@ -64,6 +66,9 @@ def _of_database(error: exc.DBAPIError, place: Location | None, texts: tuple[str
     return Failure(message, kind, place, False, statement, str(state), texts, _diagnostics(error.orig))
 
 
+_STATEMENT = "\nStatement: "
+_SHOWN = 300
+"""Characters of a statement in a message: a block of PL/pgSQL would push the cause off the screen."""
 _DIAGNOSTICS = ("schema_name", "table_name", "column_name", "constraint_name", "message_detail")
 
 

@@ -128,11 +128,22 @@ def failure(project: Project, *arguments: str) -> str:
 
 def test_revision_that_fails(project: Project) -> None:
     project.sql("a1", "CREATE TABLE t (id bigint PRIMARY KEY)")
-    project.sql("b2", "ALTER TABLE nowhere ADD COLUMN x int", down="a1")
+    project.sql("b2", f"ALTER TABLE nowhere ADD COLUMN x int DEFAULT {' + '.join(['1'] * 500)}", down="a1")
     output = failure(project)
     assert "migrations/versions/b2.py:12" in output
     assert 'relation "nowhere" does not exist' in output
-    assert "Statement: ALTER TABLE nowhere ADD COLUMN x int" in output
+    assert "Statement: ALTER TABLE nowhere ADD COLUMN x int" in output and output.count("1 + ") < 150
+
+
+def test_statements_that_are_nested_deeply(project: Project) -> None:
+    """48 operators in a row have more levels than protobuf reads by default, and 200 more than Python follows."""
+    column, texts = "ALTER TABLE t ADD c{0} text DEFAULT {1}, ADD CHECK (c{0} <> {1})", (50, 200)
+    added = "; ".join(column.format(length, " || ".join(["'a'"] * length)) for length in texts)
+    view = f"CREATE VIEW v AS SELECT {' + '.join(['id'] * 200)} AS n FROM t WHERE c50 <> {' || '.join(['c200'] * 60)}"
+    block = f"DO $$ BEGIN PERFORM {' + '.join(['1'] * 200)}; UPDATE t SET c50 = {' || '.join(['c200'] * 60)}; END $$"
+    project.sql("a1", f"CREATE TABLE t (id bigint PRIMARY KEY); {added}; {view}; {block}")
+    run = project.alembic("pgcheck", "--exit-zero")
+    assert run.returncode == 0 and "1 revision" in run.stdout, run.stdout + run.stderr
 
 
 def test_revision_that_raises(project: Project) -> None:

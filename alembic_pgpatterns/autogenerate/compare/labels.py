@@ -81,7 +81,7 @@ def compare_labels(
     op = _new_enum(up, down, actual, (not set(old) <= set(new), not set(new) <= set(old)))
     op.undo_note = _lost(name, actual, new, old)
     result = [*_held(name, dependents, "This"), _replaced_note(name, actual, new, old), op]
-    apart = [*views, *dict.fromkeys(item.name for item in rest if item.kept)]
+    apart = [*views, *dict.fromkeys(item.name for item in rest if item.comes_back)]
     return [*([_apart(name, apart)] if apart else []), *result]
 
 
@@ -109,7 +109,7 @@ def only_adds(declared: Any, actual: NamedType) -> bool:
 
 
 def _held(name: str, dependents: Sequence[Dependent], label: str) -> list[ops.MigrateOperation]:
-    objects = [item.name for item in dependents if item.drop is None and not item.kept]
+    objects = [item.name for item in dependents if item.drop is None and not item.comes_back]
     if not objects:
         return []
     lines = (
@@ -236,7 +236,7 @@ def replaced(name: str, actual: NamedType, labels: Sequence[str], dependents: Se
     if tables := [user.qualified for user in actual.users if user.lockable]:
         lines.append(attempts(dict.fromkeys(tables), columns).strip())
     lines += [f"{saved(columns).strip()};"] if columns else []
-    read = _read_by_kept(dependents)
+    read = _columns_read(dependents)
     lines += [f"{saved_objects(read).strip()};"] if read else []
     lines += [f"{item.drop};" for item in dependents if item.drop is not None]
     lines += [f"ALTER TYPE {name} RENAME TO {old};", f"CREATE TYPE {name} AS ENUM ({listed(labels)});"]
@@ -256,9 +256,9 @@ def replaced(name: str, actual: NamedType, labels: Sequence[str], dependents: Se
     return do_block("\nBEGIN\n" + "\n".join(f"  {line}" for line in lines) + "\nEND ")
 
 
-def _read_by_kept(dependents: Sequence[Dependent]) -> list[Column]:
+def _columns_read(dependents: Sequence[Dependent]) -> list[Column]:
     """The columns that `kept_objects` looks at: the generated ones too, which are dropped and created here."""
-    if not any(item.kept for item in dependents):
+    if not any(item.comes_back for item in dependents):
         return []
     columns = [(item.schema, item.table, item.column) for item in dependents if item.column is not None]
     return list(dict.fromkeys(columns))

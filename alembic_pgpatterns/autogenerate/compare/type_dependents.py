@@ -24,7 +24,7 @@ class Dependent:
     policy, a trigger, a rule or a publication. Or the generated column that it is."""
 
     @property
-    def kept(self) -> bool:
+    def comes_back(self) -> bool:
         """Whether `kept_objects` drops it and creates it again."""
         return self.drop is None and self.column is not None
 
