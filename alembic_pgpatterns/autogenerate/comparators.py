@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Index, text
 
+from alembic_pgpatterns.autogenerate.compare.columns import LEFT_DEFAULTS, left_defaults
 from alembic_pgpatterns.autogenerate.compare.dropped import exactly
 from alembic_pgpatterns.autogenerate.compare.entities import entities_see, entities_see_no_more, in_order
+from alembic_pgpatterns.autogenerate.compare.enum_plugin import with_dependents_released
 from alembic_pgpatterns.autogenerate.compare.foreign_keys import with_released_keys
 from alembic_pgpatterns.autogenerate.compare.inheritance import with_children
 from alembic_pgpatterns.autogenerate.compare.relations import with_persistence_placed
@@ -89,10 +91,13 @@ def after(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
         say(context.migration_context, line)
     if adopted.begins is not None:
         upgrade_ops.ops.insert(0, AdoptionOp(_writer(adopted)))
+    if left := context.migration_context.opts.pop(LEFT_DEFAULTS, []):
+        say(context.migration_context, left_defaults(left))
     forms = context.migration_context.opts.pop(FORMS, {})
     upgrade_ops.ops = exactly(with_children(upgrade_ops.ops, target.metadata), forms)
     upgrade_ops.ops = with_released_keys(upgrade_ops.ops, forms, target.default_schema)
     compare_types(context, upgrade_ops, target.metadata)
+    upgrade_ops.ops = with_dependents_released(context, upgrade_ops.ops, target.default_schema)
     compare_views(context, upgrade_ops, target.metadata)
     upgrade_ops.ops = with_persistence_placed(in_order(upgrade_ops.ops))
     comment = untranslated(context)

@@ -47,7 +47,7 @@ def agree(findings: Sequence[Finding], schema: Schema, patterns: Iterable[Schema
         if isinstance(finding.remedy, INDEX_REMEDIES) and finding.table is not None:
             positions[finding.table].append(position)
     result = _without_what_goes(findings)
-    names = _Names(schema)
+    names = FreeNames(schema)
     for name, of_table in positions.items():
         table = schema.table(name)
         if table is not None:
@@ -119,7 +119,7 @@ def _widest(index: CreateIndex, others: Sequence[CreateIndex]) -> CreateIndex:
     return max(wider, key=lambda other: (len(other.keys) + len(other.include), index_name(other)), default=index)
 
 
-class _Names:
+class FreeNames:
     """Names of indexes and tables in use; they share one namespace per schema."""
 
     def __init__(self, schema: Schema) -> None:
@@ -144,7 +144,7 @@ class _Names:
 class _Trial:
     """One table, changed by one remedy after the other."""
 
-    def __init__(self, schema: Schema, table: Table, patterns: Sequence[SchemaPattern], names: _Names) -> None:
+    def __init__(self, schema: Schema, table: Table, patterns: Sequence[SchemaPattern], names: FreeNames) -> None:
         self._schema, self._patterns, self._names = schema, patterns, names
         # The catalog writes predicates in its own form: bring old and new ones into the same form.
         self._table = replace(table, indexes=tuple(map(_spelled, table.indexes)))

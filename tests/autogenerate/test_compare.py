@@ -31,6 +31,8 @@ def box(*items: str) -> str:
     return f"Table('box', metadata, {', '.join((ID, *items))})"
 
 
+HELD = "Table('shelf', metadata, Column('n', Integer), Column('code', Text), UniqueConstraint('code', name='one'{}))"
+COMMENTED = "Column('shelf', Text), ForeignKeyConstraint(['shelf'], ['shelf.code'], name='fk', comment='{}')"
 FLAGS = "Column('n', Integer), Column('b', Boolean), Column('s', Text)"
 KIND = "Column('kind', Enum({labels}, name='box_kind'), server_default='small')"
 PAIRS: dict[str, tuple[str, ...]] = {
@@ -68,6 +70,15 @@ PAIRS: dict[str, tuple[str, ...]] = {
         f"t = {box(FLAGS)}; Index('ix', ~t.c.b, (-t.c.n).desc(), case((t.c.n > 1, t.c.s)))",
         box(FLAGS),
         box(FLAGS, "Index('ix', text('NOT b'), text('n + 1'), text('s DESC'))"),
+    ),
+    "indexes with other names, and with other definitions": (
+        box(FLAGS, "Index('i', 'n')", "Index('p', 's', postgresql_where=text('b'))", "Index('u', 'n', 's')"),
+        box(FLAGS, "Index('j' * 70, 'n')", "Index('p', 's', postgresql_where=text('n > 1'))", "Index('v', 'n', 's')"),
+        box(FLAGS, "Index('p', 'n')", "Index('v', 'b', unique=True)", "Index('w', text('s DESC'))"),
+    ),
+    "a domain over an enum": (
+        box(),
+        box("Column('k', postgresql.DOMAIN('d', Enum('a', 'b', name='e'), not_null=True), server_default='a')"),
     ),
     "a default that needs parentheses": (
         box("Column('at', DateTime, server_default=text(\"now() at time zone 'utc'\"))"),
@@ -136,6 +147,11 @@ PAIRS: dict[str, tuple[str, ...]] = {
         f"{SHELF}; {box('''Column('shelf_id', ForeignKey('shelf.id', ondelete='SET NULL'))''')}",
         f"{SHELF}; {box('''Column('shelf_id', ForeignKey('shelf.id', deferrable=True, initially='DEFERRED'))''')}",
         SHELF,
+    ),
+    "a foreign key with a comment, whose unique constraint is replaced": (
+        f"{HELD.format('')}; {box(COMMENTED.format('why'))}",
+        f"{HELD.format(', postgresql_include=[chr(110)]')}; {box(COMMENTED.format('why'))}",
+        f"{HELD.format('')}; {box(COMMENTED.format('who'))}",
     ),
     "a foreign key to a column that becomes unique": (
         f"Table('shelf', metadata, {ID}, Column('code', Text)); {box('''Column('code', Text)''')}",
@@ -939,6 +955,9 @@ def test_a_default_that_the_models_leave_to_the_database(in_process: InProcess) 
     there_and_back(in_process, metadata_of(box(none)))
     in_process.look.execute("INSERT INTO box DEFAULT VALUES")
     assert in_process.look.execute("SELECT n, m FROM box").fetchone() == (7, None)
+    in_process.look.execute("ALTER TABLE box ALTER m SET DEFAULT 3")
+    in_process.revise(metadata_of(box(known.replace(", server_default='1'", ""))))
+    assert "has a default that the models do not have: box.m. Autogenerate drops it only" in in_process.output[-1]
 
 
 def test_what_may_be_a_rename_is_shown_where_patterns_change_the_type(in_process: InProcess) -> None:
@@ -988,8 +1007,12 @@ def test_rows_that_lack_several_values_get_all_of_them(in_process: InProcess) ->
 def test_rows_get_the_default_of_new_rows(in_process: InProcess, column: str, value: int, existing: bool) -> None:
     there_and_back(in_process, metadata_of(box("Column('n', Integer)" if existing else "Column('m', Integer)")))
     in_process.look.execute("INSERT INTO box SELECT FROM generate_series(1, 3)")
-    there_and_back(in_process, metadata_of(box(column)))
+    written = there_and_back(in_process, metadata_of(box(column)))
     assert in_process.look.execute("SELECT DISTINCT n FROM box").fetchall() == [(value,)]
+    if not existing:
+        assert not any("UPDATE" in file.upgrade for file in written)
+        default = "SELECT count(*) FROM pg_attrdef WHERE adrelid = 'box'::regclass AND adnum > 1"
+        assert in_process.look.execute(default).fetchone() == (int("server_default" in column),)
 
 
 LOST = {

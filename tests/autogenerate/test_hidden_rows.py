@@ -14,7 +14,9 @@ book = Table("book", metadata, Column("id", BigInteger, primary_key=True), Colum
 page = Table("page", metadata, Column("id", BigInteger, primary_key=True), Column("number", Integer))
 """
 TYPES = MODELS.replace('"pages", Integer', '"pages", BigInteger').replace('"number", Integer', '"number", BigInteger')
-COLUMN = MODELS.replace('"state", Enum', '"size", Integer, nullable=False, default=7), Column("state", Enum')
+COLUMN = MODELS.replace(
+    '"state", Enum', '"size", Integer, nullable=False, default=text("7 + random()::int * 0")), Column("state", Enum'
+)
 KIND = "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'book'::regclass AND attname = %s"
 
 

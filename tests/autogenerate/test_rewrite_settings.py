@@ -95,9 +95,11 @@ def test_render_item_that_renders_types(project) -> None:
 @pytest.mark.long
 def test_beside_alembic_postgresql_enum(make_project) -> None:
     """The types are its business: no DROP TYPE of ours, and what it writes keeps its place."""
-    before = f't = Table("t", metadata, {ID}, Column("kind", Enum("a", "b", name="kind")))'
+    index = """Index("some", "id", postgresql_where=text("kind = 'a'"))"""
+    held = f"""CheckConstraint("kind <> 'a' OR id > 0", name="held"), {index}"""
+    before = f't = Table("t", metadata, {ID}, Column("kind", Enum("a", "b", name="kind")), {held})'
     after = f"""
-    t = Table("t", metadata, {ID}, Column("kind", Enum("a", "b", "c", name="kind")),
+    t = Table("t", metadata, {ID}, Column("kind", Enum("a", "b", "c", name="kind")), {held},
         Column("mood", Enum("sad", "ok", name="mood"), index=True))
     """
     project = make_project()
@@ -106,6 +108,15 @@ def test_beside_alembic_postgresql_enum(make_project) -> None:
     project.alembic = project.outside
     text = there_and_back(project, before, after)
     assert "DROP TYPE" not in text and "sync_enum_values" in text
+    # Its columns have another type, which has the labels of a Python enum alone.
+    python = 'import enum; Size = enum.Enum("Size", "s m"); '
+    project.database.execute("INSERT INTO t DEFAULT VALUES")
+    sized = (
+        after.rstrip().removesuffix(")") + ', Column("size", Enum(Size, name="size"), nullable=False, default=Size.m))'
+    )
+    there_and_back(project, after, python + sized.lstrip())
+    # A label goes: what names the old type goes before, and comes back.
+    there_and_back(project, after, after.replace('"a", "b", "c"', '"c", "a"'))
 
 
 @pytest.mark.long

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from alembic_pgpatterns.findings.together import agree, changed, share_indexes, stands_in
+from alembic_pgpatterns.findings.together import FreeNames, agree, changed, share_indexes, stands_in
 from alembic_pgpatterns.patterns import Finding, Pattern, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.constraints.duplicate_check import DuplicateCheck
 from alembic_pgpatterns.patterns.constraints.unvalidated_constraint import UnvalidatedConstraint
@@ -25,6 +25,7 @@ from alembic_pgpatterns.remedies.model import (
     ReplaceUnique,
     ValidateConstraint,
 )
+from alembic_pgpatterns.remedies.naming import index_name
 from alembic_pgpatterns.schema.model import (
     UNKNOWN,
     Column,
@@ -340,3 +341,10 @@ def test_new_indexes_are_shared_only_if_they_are_of_one_kind() -> None:
     # Of two wider ones the one with more columns, then by name.
     assert shared(short, wide, create("a", "c", include=("b",)))[0] == create("a", "c", include=("b",))
     assert shared(short, create("a", "c"), wide)[0] == create("a", "c")
+
+
+def test_indexes_that_differ_in_their_operator_class_alone_have_names_of_their_own() -> None:
+    names = FreeNames(schema(table()))
+    plain, pattern = (CreateIndex(ITEM, (IndexedKey("t", opclass=name),)) for name in (None, "text_pattern_ops"))
+    found = [index_name(names.free(each)) for each in (plain, pattern, plain)]
+    assert found == ["ix_item_t", "ix_item_t_2", "ix_item_t"]

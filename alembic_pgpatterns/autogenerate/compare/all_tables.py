@@ -131,8 +131,9 @@ def _as_temporary(table: Table) -> Iterator[None]:
     items = [(table.dialect_options["postgresql"], name) for name in _WITHOUT]
     for index in table.indexes:
         items += [(index.dialect_options["postgresql"], name) for name in ("concurrently", "tablespace")]
-    # SQLAlchemy before 2.0.26 has no option "using".
-    before = [(values, name, values[name]) for values, name in items if name in values]
+    # Only what is set: the option of an index that is None after this would be written into the revision. SQLAlchemy
+    # before 2.0.26 has no option "using".
+    before = [(values, name, values[name]) for values, name in items if values.get(name)]
     schema, prefixes = table.schema, table._prefixes
     try:
         table.schema, table._prefixes = None, ["TEMPORARY"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,12 @@ from alembic_pgpatterns.autogenerate.compare.serial_columns import with_sequence
 from alembic_pgpatterns.autogenerate.compare.table_state import TableState
 from alembic_pgpatterns.autogenerate.rewrite.columns import default_text
 from alembic_pgpatterns.autogenerate.rewrite.filling import FILLING, value_for_rows
+from alembic_pgpatterns.schema.names import quote
+
+LEFT_DEFAULTS = "pgpatterns_left_defaults"
+"""The migration context's option that holds the columns with a default that only the database has."""
+SHOWN = 3
+"""Number of these columns that are named."""
 
 
 def compare_columns(state: TableState) -> TableState:
@@ -92,6 +99,19 @@ def _compare_default(state: TableState, column: Any, expected: ColumnForm, actua
         op = op or state.new_alter_op(column.name)
         op.existing_server_default = state.reflected.columns[column.name].server_default
         op.modify_server_default = column.server_default
+    else:
+        left = state.context.migration_context.opts.setdefault(LEFT_DEFAULTS, [])
+        left.append(f"{state.qualified}.{quote(column.name)}")
+
+
+def left_defaults(names: Sequence[str]) -> str:
+    """Return the line for the console that names columns with a default that only the database has."""
+    shown = ", ".join(names[:SHOWN])
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return (
+        f"pgpatterns: the database has a default that the models do not have: {shown}{more}. Autogenerate drops it "
+        "only with context.configure(compare_server_default=True) in env.py, since older code may need it"
+    )
 
 
 def _is_set_elsewhere(column: Any) -> bool:

@@ -16,7 +16,7 @@ from alembic_pgpatterns.autogenerate.compare.forms import ConstraintForm
 from alembic_pgpatterns.autogenerate.compare.relations import with_comment
 from alembic_pgpatterns.autogenerate.compare.retyped import keeps_constraint
 from alembic_pgpatterns.autogenerate.compare.table_state import TableState
-from alembic_pgpatterns.autogenerate.rewrite.renamed_constraint import RenameConstraintOp
+from alembic_pgpatterns.autogenerate.rewrite.new_names import RenameOp
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, expression_text
 from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.binds import escape_binds
@@ -158,9 +158,9 @@ def _free_name(state: TableState, form: ConstraintForm, named: dict[str, Any]) -
     return replace(form, name=next(name for name in candidates if name not in state.actual.constraints))
 
 
-def renamed(state: TableState, old: ConstraintForm, new: str) -> RenameConstraintOp:
+def renamed(state: TableState, old: ConstraintForm, new: str) -> RenameOp:
     """The op that gives a constraint the name that the models have for it."""
-    return RenameConstraintOp.of(state.table, old.name, new, old.columns)
+    return RenameOp.constraint(state.table, old.name, new, old.columns)
 
 
 def _reflected(state: TableState, name: str) -> Any:
@@ -185,10 +185,9 @@ def restored_check(state: TableState, form: ConstraintForm) -> ops.MigrateOperat
 def restored(state: TableState, form: ConstraintForm, declared: object = None) -> ops.MigrateOperation:
     """Any constraint as PostgreSQL printed it, as SQL."""
     add = f"{state.alter} ADD CONSTRAINT {quote(form.name)} {form.sql}"
-    return AlterTableOp(state.table, add, f"{state.alter} DROP CONSTRAINT {quote(form.name)}", form.name)
-
-
-_PLAIN_KEY = {"u": "UNIQUE", "p": "PRIMARY KEY"}
+    op = AlterTableOp(state.table, add, f"{state.alter} DROP CONSTRAINT {quote(form.name)}", form.name)
+    op.makes_unique = form.kind in "up"
+    return op
 
 
 def restored_key(state: TableState, form: ConstraintForm, declared: object = None) -> ops.MigrateOperation:

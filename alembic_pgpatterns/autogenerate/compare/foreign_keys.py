@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from alembic.operations import ops
@@ -13,9 +13,9 @@ from sqlalchemy.schema import conv
 
 from alembic_pgpatterns.autogenerate.compare.constraints import renamed, stored_name
 from alembic_pgpatterns.autogenerate.compare.forms import ConstraintForm, Forms, ReferencedForm
-from alembic_pgpatterns.autogenerate.compare.relations import with_comment
+from alembic_pgpatterns.autogenerate.compare.relations import CommentOnOp, with_comment
 from alembic_pgpatterns.autogenerate.compare.table_state import TableState
-from alembic_pgpatterns.autogenerate.rewrite.changes import flatten
+from alembic_pgpatterns.autogenerate.rewrite.changes import flatten, name_of
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import type_text
 
 FILTER = "foreign_key_constraint"
@@ -125,14 +125,16 @@ def with_released_keys(operations: list[Any], forms: Mapping[Table, Forms], defa
         joins = _joins_other_types(_source(table, form, default_schema), _target(form), retyped)
         if going:
             # Replaced anyway, so it only has to go early enough.
-            result[:0] = _taken(result, lambda op: _object_of(op, default_schema) == name) if joins else ()  # noqa: B023
+            result[:0] = _taken(result, ops.DropConstraintOp, name, default_schema) if joins else ()
             continue
         drop = DropForeignKeyOp(table, form, default_schema)
         if held:
-            result.append(ops.ModifyTableOps(table[1], [drop, drop.restored], schema=table[0]))
+            result.append(ops.ModifyTableOps(table[1], [drop, drop.undo], schema=table[0]))
         elif joins:
             result.insert(0, ops.ModifyTableOps(table[1], [drop], schema=table[0]))
-            result.append(ops.ModifyTableOps(table[1], [drop.restored], schema=table[0]))
+            result.append(ops.ModifyTableOps(table[1], [drop.undo], schema=table[0]))
+        if held or joins:
+            result += _taken(result, CommentOnOp, name, default_schema)
     return result
 
 
@@ -181,19 +183,20 @@ def _joins_other_types(source: Columns, target: Columns, retyped: Columns) -> bo
     return bool(retyped & source) and bool(retyped & target)
 
 
-def _taken(operations: list[Any], chosen: Callable[[Any], bool]) -> list[ops.MigrateOperation]:
-    """Take drops of constraints out of the containers of their tables, and return them in containers of their own."""
+def _taken(
+    operations: list[Any], kind: type[ops.MigrateOperation], name: tuple[str, str, str], default_schema: str
+) -> list[ops.MigrateOperation]:
+    """Take ops on a constraint out of the containers of their tables, and return them in containers of their own."""
     result: list[ops.MigrateOperation] = []
     for container in [op for op in operations if isinstance(op, ops.ModifyTableOps)]:
-        taken = [op for op in container.ops if isinstance(op, ops.DropConstraintOp) and chosen(op)]
+        taken = [op for op in container.ops if isinstance(op, kind) and _object_of(op, default_schema) == name]
         container.ops = [op for op in container.ops if all(op is not other for other in taken)]
-        result += [ops.ModifyTableOps(op.table_name, [op], schema=op.schema) for op in taken]
+        result += [ops.ModifyTableOps(container.table_name, [op], schema=container.schema) for op in taken]
     return result
 
 
 def _object_of(op: Any, default_schema: str) -> tuple[str, str, str]:
-    name = op.constraint_name if isinstance(op, ops.DropConstraintOp) else op.index_name
-    return (op.schema or default_schema, str(op.table_name), str(name))
+    return (op.schema or default_schema, str(op.table_name), str(name_of(op)))
 
 
 def _restored(table: Table, form: ConstraintForm, default_schema: str) -> ops.CreateForeignKeyOp:

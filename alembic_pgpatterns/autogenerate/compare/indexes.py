@@ -12,6 +12,7 @@ from alembic_pgpatterns.autogenerate.compare.constraints import stored_name
 from alembic_pgpatterns.autogenerate.compare.forms import Forms, IndexForm
 from alembic_pgpatterns.autogenerate.compare.retyped import keeps_index
 from alembic_pgpatterns.autogenerate.compare.table_state import TableState
+from alembic_pgpatterns.autogenerate.rewrite.new_names import RenameOp
 from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.binds import escape_binds
 
@@ -57,6 +58,7 @@ def _column(key: str, form: IndexForm) -> Any:
 
 def compare_indexes(state: TableState) -> None:
     """Correct the ops for the indexes of a table."""
+    _rename(state)
     for index in sorted(state.declared.indexes, key=lambda index: str(index.name)):
         name = stored_name(index, state)
         expected, actual = state.printed.forms.indexes.get(str(name)), state.actual.indexes.get(str(name))
@@ -79,6 +81,24 @@ def compare_indexes(state: TableState) -> None:
     state.remove(early)
     # PostgreSQL builds them again with the new type, if it can.
     state.modify.ops[:0] = early
+
+
+def _rename(state: TableState) -> None:
+    """Let an index that only has another name in the models keep what it has."""
+    declared = state.printed.forms.indexes
+    dropped = {str(op.index_name) for op in state.modify.ops if isinstance(op, ops.DropIndexOp)} - {*declared}
+    going = [form for name, form in sorted(state.actual.indexes.items()) if name in dropped]
+    for op in [op for op in state.modify.ops if isinstance(op, ops.CreateIndexOp)]:
+        name = str(op.index_name).encode()[:63].decode(errors="ignore")
+        expected = declared.get(name)
+        if expected is None or name in state.actual.indexes:
+            continue
+        same = (form for form in going if state.same.indexes(expected, form) and keeps_index(state, expected, form))
+        partner = next(same, None)
+        if partner is not None:
+            going.remove(partner)
+            state.remove([op, *_ops_on(state, partner.name)])
+            state.add(RenameOp.index(state.table, partner.name, name, partner.columns))
 
 
 def _ops_on(state: TableState, name: str) -> list[ops.MigrateOperation]:

@@ -11,7 +11,7 @@ from sqlalchemy import ForeignKeyConstraint, Table
 
 from alembic_pgpatterns.autogenerate.compare.forms import ConstraintForm
 from alembic_pgpatterns.autogenerate.compare.table_state import TableState
-from alembic_pgpatterns.autogenerate.rewrite.renamed_constraint import RenameConstraintOp
+from alembic_pgpatterns.autogenerate.rewrite.new_names import RenameOp
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp, Note
 from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
 from alembic_pgpatterns.schema.names import quote
@@ -27,14 +27,18 @@ def compare_relation(state: TableState) -> None:
 def compare_comments(state: TableState) -> None:
     """Comments of the constraints that the models name: those that stay, and those that are new or created again."""
     dropped = {str(op.constraint_name) for op in state.modify.ops if isinstance(op, ops.DropConstraintOp)}
-    old_names = {op.object_name: op.old_name for op in state.modify.ops if isinstance(op, RenameConstraintOp)}
+    old_names = {op.object_name: op.old_name for op in state.modify.ops if isinstance(op, RenameOp)}
     for name, comment in declared_comments(state.declared, state.context.dialect).items():
         form = state.actual.constraints.get(old_names.get(name, name))
         stays = form is not None and name not in dropped
         existing = form.comment if form is not None and stays else None
         if existing != comment:
             undo = comment_on(state.table, name, existing) if stays else None
-            state.add(AlterTableOp(state.table, comment_on(state.table, name, comment), undo, name))
+            state.add(CommentOnOp(state.table, comment_on(state.table, name, comment), undo, name))
+
+
+class CommentOnOp(AlterTableOp):
+    """``COMMENT ON CONSTRAINT``."""
 
 
 def _compare_persistence(state: TableState) -> None:

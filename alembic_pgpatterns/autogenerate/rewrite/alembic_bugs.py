@@ -10,11 +10,11 @@ from typing import Any
 from alembic.operations import ops
 from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, text
 
-from alembic_pgpatterns.autogenerate.rewrite.changes import Change, altered, table_of
+from alembic_pgpatterns.autogenerate.rewrite.changes import Change, altered, name_of, table_of
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
 from alembic_pgpatterns.autogenerate.rewrite.default_names import Names, applies, default_name, names_of_new_table
 from alembic_pgpatterns.autogenerate.rewrite.enum_plugin_ops import with_enum_ops_placed
-from alembic_pgpatterns.autogenerate.rewrite.rendering import expression_text
+from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, expression_text
 from alembic_pgpatterns.autogenerate.rewrite.steps import referenced_table, referenced_tables
 from alembic_pgpatterns.remedies.metadata_copy import parents_of
 from alembic_pgpatterns.schema.sql.binds import escape_binds
@@ -228,6 +228,9 @@ def with_keys_after_uniques(changes: Sequence[Change], facts: Facts) -> list[Cha
     dropped = {facts.key_of(c.up) for c in changes if _drops_unique(c.up)}
     late = [c for c in changes if isinstance(c.up, ops.CreateForeignKeyOp) and _target_of(c.up, facts) in made]
     early = [c for c in changes if _drops_key(c.up) and _target_of(_first(c.up.reverse()), facts) in dropped]
+    keys_late = {(facts.key_of(c.up), name_of(c.up)) for c in late}
+    # A comment on such a key.
+    late += [c for c in changes if isinstance(c.up, AlterTableOp) and (facts.key_of(c.up), name_of(c.up)) in keys_late]
     others: list[Change] = []
     for change in changes:
         if any(change is other for other in (*late, *early)):
@@ -241,7 +244,11 @@ def with_keys_after_uniques(changes: Sequence[Change], facts: Facts) -> list[Cha
 
 def _makes_unique(op: ops.MigrateOperation) -> bool:
     unique_index = isinstance(op, ops.CreateIndexOp) and bool(op.unique)
-    return unique_index or isinstance(op, ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp)
+    return (
+        unique_index
+        or (isinstance(op, AlterTableOp) and op.makes_unique)
+        or isinstance(op, ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp)
+    )
 
 
 def _drops_unique(op: ops.MigrateOperation) -> bool:

@@ -46,15 +46,43 @@ def plan_add_column(op: ops.AddColumnOp, facts: Facts) -> tuple[Step, ...]:
         return _filled_later(op, Note(TableRewrite.name, subject, reason), _backfill(op, "DEFAULT"))
     if op.column.nullable or op.column.server_default is not None:
         return (_at_once(op),)
+    value = value_for_rows(op.column)
+    if value is not None and not isinstance(op, InlineReferenceOp) and not facts.volatile(value):
+        return _with_default_for_rows(op, value)
     reason = "existing rows have no value for it: they are filled first (see the next file), and NOT NULL comes last"
     note = Note(RequiredColumnWithoutDefault.name, subject, reason)
     if not facts.autocommit:
         return (plain(op, strong=True, notes=(own_transaction(note.pattern, subject),)),)
-    value = value_for_rows(op.column)
     return _filled_later(op, note, None if value is None else _backfill(op, value, _AS_DECLARED))
 
 
 _AS_DECLARED = "existing rows get the default that the model has in Python; write another value here if they need one"
+
+
+def _with_default_for_rows(op: ops.AddColumnOp, value: str) -> tuple[Step, ...]:
+    """Give existing rows the value by a default, which the catalog keeps for them, and take the default away.
+
+    PostgreSQL writes no row for a default that it has to evaluate only once (docs, "ALTER TABLE", Notes).
+    """
+    subject = f"{op.table_name}.{op.column.name}"
+    reason = f"{_AS_DECLARED}. No row is written: PostgreSQL keeps a constant default of a new column in its catalog"
+    note = Note(RequiredColumnWithoutDefault.name, subject, reason)
+    column = op.column._copy()
+    column.server_default = DefaultClause(text(escape_binds(value)))
+    add = plain(altered(op, column=column), strong=True, notes=(note,))
+    loosen, restore = (
+        ops.AlterColumnOp(
+            op.table_name,
+            op.column.name,
+            schema=op.schema,
+            existing_type=op.column.type,
+            modify_server_default=default,
+        )
+        for default in (None, column.server_default)
+    )
+    undo = Step(0, Phase((restore,), strong=True))
+    later = Phase((loosen,), strong=True, notes=(_new_code_first(op),))
+    return (add, Step(0, later, undo_when_split=(undo,), contract=True))
 
 
 def _at_once(op: ops.AddColumnOp) -> Step:

@@ -15,6 +15,34 @@ from sqlalchemy import DefaultClause
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, adds_labels, altered, name_in_enum_plugin
 from alembic_pgpatterns.autogenerate.rewrite.columns import default_text
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
+from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp
+
+REPLACES = ("AddEnumValuesOp", "SyncEnumValuesOp")
+"""Ops that put a new type in the place of an enum, in the upgrade or in the downgrade."""
+
+
+class ReleaseOp(AlterTableOp):
+    """Drops or creates what is on a column of an enum, beside the package's op that replaces the type."""
+
+    place = "SyncEnumValuesOp"
+
+    def reverse(self) -> ReleaseOp:
+        """The undoing statement, at the same place."""
+        assert self.undo is not None
+        return ReleaseOp((self.schema, self.table_name), self.undo, self.statement, self.object_name)
+
+
+class RestoredByDowngradeOp(CommentOp):
+    """Nothing in the upgrade, which only adds labels; `ReleaseOp` in the downgrade, which replaces the type."""
+
+    def __init__(self, table: tuple[str | None, str], statement: str, undo: str, name: str) -> None:
+        super().__init__()
+        self.released = ReleaseOp(table, statement, undo, name)
+
+    def reverse(self) -> ReleaseOp:  # type: ignore[override]
+        """The undoing statement."""
+        return self.released.reverse()
+
 
 _FIRST = ("CreateEnumOp", "AddEnumValuesOp")
 _LAST = "DropEnumOp"
@@ -71,7 +99,7 @@ def _with_references(change: Change, old: Mapping[Column, str | None], new: set[
             columns.append(replace(item, existing_server_default=text))
         return altered(op, affected_columns=columns) if columns else op
 
-    if name_in_enum_plugin(change.up) not in ("AddEnumValuesOp", "SyncEnumValuesOp"):
+    if name_in_enum_plugin(change.up) not in REPLACES:
         return change
     first = adds_labels(change.up)
     return Change(corrected(change.up, False), tuple(corrected(op, first) for op in change.down), change.comments)
@@ -85,5 +113,5 @@ def _with_type(default: str | None, column: Any, enum: str) -> str | None:
 
 
 def _place(op: ops.MigrateOperation, late: Sequence[str]) -> int:
-    name = name_in_enum_plugin(op)
+    name = op.place if isinstance(op, ReleaseOp) else name_in_enum_plugin(op)
     return -1 if name in _FIRST else int(name in late)

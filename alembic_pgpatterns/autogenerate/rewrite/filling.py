@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import enum
 import json
 from typing import Any
 
-from sqlalchemy import Column, Enum, literal, types
+from sqlalchemy import ARRAY, Column, Enum, literal, types
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -41,10 +42,23 @@ def value_for_rows(column: Column[Any]) -> str | None:
     if isinstance(default.arg, bytes):
         return f"'\\x{default.arg.hex()}'::bytea"
     try:
-        return expression_text(literal(default.arg, column.type) if default.is_scalar else default.arg)
+        value = _stored(default.arg, column.type)
+        return expression_text(literal(value, column.type) if default.is_scalar else default.arg)
     except (SQLAlchemyError, NotImplementedError, ValueError, TypeError):
         # A type of the application may have no form in SQL for the value.
         return None
+
+
+def _stored(value: Any, kind: Any) -> Any:
+    """A member of a Python enum as its label, where the type has forgotten the class.
+
+    alembic-postgresql-enum gives new columns another type, which only has the labels.
+    """
+    if isinstance(kind, ARRAY) and isinstance(value, list | tuple):
+        return [_stored(each, kind.item_type) for each in value]
+    if not isinstance(value, enum.Enum) or not isinstance(kind, Enum) or kind.enum_class is not None:
+        return value
+    return value.name if value.name in kind.enums else value.value
 
 
 _STAND_INS: tuple[tuple[Any, str], ...] = (

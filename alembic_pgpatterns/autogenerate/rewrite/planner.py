@@ -12,8 +12,10 @@ from alembic_pgpatterns.autogenerate.rewrite import columns, constraints, indexe
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, adds_labels, altered
 from alembic_pgpatterns.autogenerate.rewrite.column_back import column_back
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
+from alembic_pgpatterns.autogenerate.rewrite.new_names import RenameOp
 from alembic_pgpatterns.autogenerate.rewrite.plain_steps import plain
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp, EnumLabelOp, NewEnumOp, SqlOp
+from alembic_pgpatterns.autogenerate.rewrite.replaced_index import ReplaceIndexOp, plan_replace_index
 from alembic_pgpatterns.autogenerate.rewrite.statement_locks import again_or_none, waits_for_a_strong_lock
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Planned, Step, levelled
 from alembic_pgpatterns.autogenerate.rewrite.view_blocks import RetypeUnderViewsOp
@@ -42,6 +44,7 @@ PLANNERS: tuple[tuple[type[ops.MigrateOperation], Planner], ...] = (
     (ops.AddColumnOp, columns.plan_add_column),
     (ops.AlterColumnOp, plan_alter_column),
     (ops.DropColumnOp, columns.plan_drop_column),
+    (ReplaceIndexOp, plan_replace_index),
     (RetypeUnderViewsOp, type_changes.plan_retype_under_views),
 )
 
@@ -57,6 +60,10 @@ def plan(op: ops.MigrateOperation, facts: Facts) -> tuple[Step, ...]:
         return (Step(1 if facts.autocommit else 0, Phase((op,), autocommit=facts.autocommit), owns_downgrade=True),)
     if isinstance(op, NewEnumOp):
         return (_new_enum(op, facts),)
+    if isinstance(op, RenameOp) and op.of_index:
+        # SHARE UPDATE EXCLUSIVE on the index alone (docs, ALTER INDEX, since PostgreSQL 12).
+        repeated = op.statement.replace("ALTER INDEX", "ALTER INDEX IF EXISTS", 1)
+        return (plain(op, idempotent=(altered(op, sqltext=escape_binds(repeated), statement=repeated),)),)
     if isinstance(op, AlterTableOp):
         notes = (op.note,) if op.note is not None else ()
         existing = not facts.is_new(op.schema, op.table_name)

@@ -212,6 +212,9 @@ class AlterTableOp(SqlOp):
     It stays in its place among the other ops of the table.
     """
 
+    makes_unique = False
+    """Whether it adds or drops a key that foreign keys may need."""
+
     def __init__(
         self,
         table: tuple[str | None, str],
@@ -231,7 +234,9 @@ class AlterTableOp(SqlOp):
         if not self.undo:
             return CommentOp()
         table = (self.schema, self.table_name)
-        return AlterTableOp(table, self.undo, self.statement, self.object_name, self.undo_note, self.note)
+        back = AlterTableOp(table, self.undo, self.statement, self.object_name, self.undo_note, self.note)
+        back.makes_unique = self.makes_unique
+        return back
 
     def to_diff_tuple(self) -> tuple[str, str]:
         """What `alembic check` shows."""

@@ -25,6 +25,7 @@ from alembic_pgpatterns.autogenerate.rewrite.phases import asks, in_phases, losi
 from alembic_pgpatterns.autogenerate.rewrite.planner import plan_all
 from alembic_pgpatterns.autogenerate.rewrite.render_fixes import fix_expressions
 from alembic_pgpatterns.autogenerate.rewrite.rendering import notes_of, todos_of
+from alembic_pgpatterns.autogenerate.rewrite.replaced_index import with_indexes_replaced
 from alembic_pgpatterns.autogenerate.rewrite.split_and_join import with_inline_references, with_split_alters
 from alembic_pgpatterns.autogenerate.rewrite.swap_order import with_swaps_placed
 from alembic_pgpatterns.autogenerate.rewrite.views import with_views_apart
@@ -71,6 +72,7 @@ def rewrite(
     if split != "never":
         changes = with_inline_references(changes, facts)
     changes, facts = with_swaps_placed(changes, facts)
+    changes = with_indexes_replaced(changes, facts)
     grouped = in_batches if batch else tuple
     if facts.settings.phases:
         changes = with_room_for_new_code(changes, facts)

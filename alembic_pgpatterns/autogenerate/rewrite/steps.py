@@ -18,7 +18,7 @@ from sqlalchemy import ForeignKeyConstraint
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, table_of
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
 from alembic_pgpatterns.autogenerate.rewrite.inner_types import named_types_of
-from alembic_pgpatterns.autogenerate.rewrite.renamed_constraint import RenameConstraintOp
+from alembic_pgpatterns.autogenerate.rewrite.new_names import RenameOp
 from alembic_pgpatterns.autogenerate.rewrite.rendering import (
     AlterTableOp,
     CommentOp,
@@ -154,15 +154,17 @@ def touches(op: ops.MigrateOperation, facts: Facts) -> Touch:
         return Touch(everything=True)
     table = facts.key(schema, name)
     reads: set[Key] = {("table", *table)}
-    if isinstance(op, RenameConstraintOp):
-        names = (op.old_name, str(op.object_name))
+    if isinstance(op, RenameOp):
         reads.update(("column", *table, column) for column in op.columns)
-        return Touch(frozenset(reads), frozenset((kind, *table, n) for kind in ("name", "dependent") for n in names))
+        return Touch(frozenset(reads), _new_name(op, table))
     if isinstance(op, AlterTableOp):
         if op.object_name is None:
             return Touch(frozenset(reads), frozenset(reads))
         reads.update(("column", *table, word) for word in _names(op.statement))
-        return Touch(frozenset(reads), frozenset((kind, *table, op.object_name) for kind in ("column", "name")))
+        unique = {("unique", *table)} if op.makes_unique else set()
+        return Touch(
+            frozenset(reads), frozenset({(kind, *table, op.object_name) for kind in ("column", "name")} | unique)
+        )
     if isinstance(op, ops.CreateTableOp | ops.DropTableOp):
         kinds = (kind for column in op.to_table().columns for kind in _types(column.type, facts))
         return Touch(frozenset((*_references(op, facts), *kinds)), frozenset(reads))
@@ -187,6 +189,13 @@ def touches(op: ops.MigrateOperation, facts: Facts) -> Touch:
     if alters:
         return _together(touches(alter, facts) for alter in alters)
     return _touches_object(op, table, reads, facts)
+
+
+def _new_name(op: RenameOp, table: TableKey) -> frozenset[Key]:
+    names = (op.old_name, str(op.object_name))
+    # An index has a name of its schema, a constraint one of its table.
+    places = {("name", *(table[:1] if op.of_index else table), name) for name in names}
+    return frozenset(places | {("dependent", *table, name) for name in names})
 
 
 def _new_enum(op: NewEnumOp) -> Touch:

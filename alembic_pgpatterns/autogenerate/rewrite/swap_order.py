@@ -11,7 +11,7 @@ from alembic.operations import ops
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, name_of
 from alembic_pgpatterns.autogenerate.rewrite.column_swap import swaps
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
-from alembic_pgpatterns.autogenerate.rewrite.renamed_constraint import RenameConstraintOp
+from alembic_pgpatterns.autogenerate.rewrite.new_names import RenameOp
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Touch, touches
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import widens
@@ -55,20 +55,20 @@ def _renames_last(changes: Sequence[Change], facts: Facts) -> list[Change]:
     """
     last: list[Change] = []
     for change in changes:
-        if isinstance(change.up, RenameConstraintOp) and not _frees_a_name(change.up, changes, facts):
+        if isinstance(change.up, RenameOp) and not _frees_a_name(change.up, changes, facts):
             last += [change, *(other for other in changes if _is_about(other.up, change.up, facts))]
     moved = {id(change) for change in last}
     return [*(change for change in changes if id(change) not in moved), *last]
 
 
-def _frees_a_name(rename: RenameConstraintOp, changes: Sequence[Change], facts: Facts) -> bool:
+def _frees_a_name(rename: RenameOp, changes: Sequence[Change], facts: Facts) -> bool:
     """Whether another change creates an object with the old name, and none has dropped the constraint before."""
     table = facts.key_of(rename)
     same = [op for op in (c.up for c in changes) if facts.key_of(op) == table and name_of(op) == rename.old_name]
     return bool(same) and not any(isinstance(op, _DROPS) for op in same)
 
 
-def _is_about(op: ops.MigrateOperation, rename: RenameConstraintOp, facts: Facts) -> bool:
+def _is_about(op: ops.MigrateOperation, rename: RenameOp, facts: Facts) -> bool:
     """Whether an op, such as a comment, is about the constraint under its new name."""
     if not isinstance(op, AlterTableOp) or op is rename:
         return False
@@ -184,7 +184,7 @@ def _holds(
     if isinstance(op, AlterTableOp):
         table = facts.key(op.schema, op.table_name)
         column = table == facts.key(swap.schema, swap.table_name) and op.object_name == swap.column_name
-        name = op.old_name if isinstance(op, RenameConstraintOp) else op.object_name
+        name = op.old_name if isinstance(op, RenameOp) else op.object_name
         is_dependent = name is not None and (*table, name) in names
         return f"another change of {op.object_name} in this revision" if column or is_dependent else None
     if _creates_on(Change(op), touches(swap, facts), facts):

@@ -32,6 +32,7 @@ def effective_metadata(metadata: MetaData | Sequence[MetaData], settings: Settin
         # create_all() runs in a transaction, where CONCURRENTLY is refused.
         index.dialect_options["postgresql"]["concurrently"] = False
     # First of all, since types are created by the same event.
+    event.listen(effective, "before_create", _create_enums_under_domains, insert=True)
     event.listen(effective, "before_create", _create_extensions, insert=True)
     event.listen(effective, "before_create", _create_schemas, insert=True)
     return effective
@@ -50,3 +51,11 @@ def _create_extensions(metadata: MetaData, connection: Connection, **_: object) 
     """Create the extensions that types and indexes need, as a revision does."""
     for table in metadata.tables.values():
         create_for(connection, table)
+
+
+def _create_enums_under_domains(metadata: MetaData, connection: Connection, **_: object) -> None:
+    """Create the enums that domains are over, as a revision does. SQLAlchemy creates the domains alone."""
+    columns = [column for table in metadata.tables.values() for column in table.columns]
+    for kind in [kind for column in columns for kind in named_types_of(column.type)[:-1]]:
+        if kind.create_type:
+            kind.create(connection, checkfirst=True)

@@ -20,6 +20,7 @@ from alembic_pgpatterns.autogenerate.target.convergence import Accepts, detect, 
 from alembic_pgpatterns.autogenerate.target.metadata import Target
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.findings.application import read_application, with_evidence
+from alembic_pgpatterns.findings.together import FreeNames
 from alembic_pgpatterns.patterns import Action, Finding, registry
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, CreateIndex, ReplaceUnique, SetDefault, SetNotNull
 from alembic_pgpatterns.remedies.model_line import model_line
@@ -63,7 +64,8 @@ class Suggestions:
         result += without_repetition(unserved(schema, evidence, self._settings), result)
         # Findings of enforced patterns that only a person can cure are written in the same way.
         open_ = [*(f for f in result if not self._accepts(f) and not self._is_ours(f)), *self._target.described]
-        return self._beside(operations, {f.fingerprint: f for f in open_})
+        names = FreeNames(schema)
+        return self._beside(operations, {f.fingerprint: _with_free_name(f, names) for f in open_})
 
     def _is_ours(self, finding: Finding) -> bool:
         """Whether it is about an index that a pattern has just added, which has a comment already."""
@@ -148,6 +150,11 @@ class Suggestions:
             yield Note(f"suggests {finding.pattern}", finding.object, finding.message, location).line
         if len(self._made) > SHOWN:
             yield f"pgpatterns: {len(self._made) - SHOWN} more suggestions are in the revision."
+
+
+def _with_free_name(finding: Finding, names: FreeNames) -> Finding:
+    """The finding; of two new indexes that differ in their operator classes only, each gets a name of its own."""
+    return finding.but(remedy=names.free(finding.remedy)) if isinstance(finding.remedy, CreateIndex) else finding
 
 
 def _model(finding: Finding) -> tuple[str, ...]:
