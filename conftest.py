@@ -24,6 +24,7 @@ from alembic_pgpatterns.output import places
 from alembic_pgpatterns.server.binaries import Binaries, find_binaries
 from alembic_pgpatterns.server.memory import memory_folder
 from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
+from tests import warm
 
 # Machines are shared: what is slow there is no failure.
 # And the same examples in each run, so that one that fails says something of the change; others in a longer look.
@@ -146,8 +147,12 @@ def old_server() -> Iterator[ThrowawayServer]:
 
 
 def _ready(server: ThrowawayServer) -> None:
-    """A first connection collects what each needs of the catalog in a file, which goes into copies of the database."""
+    """A first connection collects what each needs of the catalog in a file, which goes into copies of the database.
+
+    And a test that has a server may start processes of ours, which are forks of this one.
+    """
     server.connect("template1").close()
+    warm.import_all()
 
 
 @pytest.fixture(scope="session", params=["server", "old_server"])

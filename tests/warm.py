@@ -28,7 +28,17 @@ import alembic_pgpatterns
 
 _OPTIONAL = frozenset({"click", "flask"})
 """Of the extra `frameworks`, which the other tests do without."""
-_IMPORTED = ("alembic.config", "alembic.command", "sqlalchemy.orm", "libcst", "psycopg2", "asyncpg", "pg8000")
+_IMPORTED = (
+    "alembic.config",
+    "alembic.command",
+    "sqlalchemy.orm",
+    "sqlalchemy.ext.asyncio",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "libcst",
+    "psycopg2",
+    "asyncpg",
+    "pg8000",
+)
 
 
 def run(
@@ -78,8 +88,9 @@ def _server() -> _Server:
     return _Server()
 
 
-def serve() -> None:
-    """Run in the server: wait for requests until the other side is gone."""
+@cache
+def import_all() -> None:
+    """Import what our programs and their processes need, so that what is forked off this process need not."""
     for name in (*_IMPORTED, *_own_modules()):
         try:
             importlib.import_module(name)
@@ -88,6 +99,11 @@ def serve() -> None:
                 raise
     gc.collect()
     gc.freeze()
+
+
+def serve() -> None:
+    """Run in the server: wait for requests until the other side is gone."""
+    import_all()
     with socket.socket(fileno=int(sys.argv[1])) as asked:
         while request := _next(asked):
             pid = os.fork()
