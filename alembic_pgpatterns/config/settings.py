@@ -198,6 +198,11 @@ class Settings:
         named = self.server is not None or self.postgres is not None
         return replace(self, target_version=self.target_version or (version if named else None))
 
+    @property
+    def stores_computed(self) -> bool:
+        """Whether production is known to be older than 18, where virtual columns became the default (release notes)."""
+        return self.target_version is not None and self.target_version < 18
+
     def path(self, value: Path) -> Path:
         """A path in a setting, relative to the folder of the file with the settings."""
         return value if value.is_absolute() else self.root / value

@@ -278,6 +278,7 @@ def supplies(run: RunContext, databases: Databases, moved: Mapping[str, str]) ->
         models=settings.models,
         advanced_alchemy=settings.advanced_alchemy,
         own_environment=BY_COMMAND if settings.upgrade_command is not None else None,
+        stores_computed=settings.stores_computed,
     )
 
 

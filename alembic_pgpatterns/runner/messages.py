@@ -40,7 +40,8 @@ class Supplies:
     ``options``: for Alembic's configuration, in place of those of the file. ``attributes``: the entries of
     ``config.attributes`` that hold a connection. ``replace_sqlite``: open PostgreSQL where the project would open a
     SQLite file. ``models``: as the setting of that name has them. ``advanced_alchemy``: likewise. ``own_environment``:
-    why the revisions are to run without env.py; None if they are not.
+    why the revisions are to run without env.py; None if they are not. ``stores_computed``: production is older than
+    PostgreSQL 18, so a column with ``Computed()`` is a stored one there.
     """
 
     options: Mapping[str, str] = field(default_factory=dict)
@@ -49,6 +50,7 @@ class Supplies:
     models: tuple[str, ...] = ()
     advanced_alchemy: str | None = None
     own_environment: str | None = None
+    stores_computed: bool = False
 
 
 @dataclass(frozen=True)

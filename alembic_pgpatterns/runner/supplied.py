@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from alembic_pgpatterns.runner.advanced_alchemy import take_over
+from alembic_pgpatterns.runner.computed import computed_is_stored
 from alembic_pgpatterns.runner.drivers import ASYNC_DRIVERS, usable_driver
 from alembic_pgpatterns.runner.messages import Supplies
 from alembic_pgpatterns.runner.supplies import asked_options, set_options, sqlite_replaced, watched_attributes
@@ -24,6 +25,8 @@ def supplied(config: Any, supplies: Supplies) -> Iterator[None]:
         PgPatternsError: the configuration of advanced-alchemy cannot be imported.
     """
     set_options(config, supplies.options)
+    if supplies.stores_computed:
+        computed_is_stored()
     watched_attributes(config).missing.clear()
     asked_options(config).clear()
     if supplies.advanced_alchemy is not None:

@@ -283,3 +283,11 @@ def test_a_required_column_that_something_fills(judged) -> None:
         + 'op.execute("ALTER TABLE book RENAME title TO name; ALTER TABLE book ALTER name SET NOT NULL; '
         + 'CREATE VIEW titles AS SELECT 1")'
     ) == ["blocking-not-null", "rename-under-running-code"]
+
+
+@pytest.mark.parametrize(("target_version", "found"), [(15, ["table-rewrite"]), (18, []), (None, [])])
+def test_a_computed_column_is_what_production_makes_of_it(make, traced_server, target_version, found) -> None:
+    """Stored before PostgreSQL 18, which rewrites the table; virtual since then."""
+    upgrade = f'{TIMEOUT}op.add_column("book", sa.Column("twice", sa.Numeric(), sa.Computed("price * 2")))'
+    project = make(BOOK, upgrade, downgrade='op.drop_column("book", "twice")')
+    assert names(trace(project, traced_server, ["r1"], target_version=target_version)) == found
