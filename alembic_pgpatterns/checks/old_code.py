@@ -152,6 +152,7 @@ def _in_database(connection: Any, schema: Schema, models: Schema, filled: list[F
             *_missing_columns(table, actual),
             *_required(table, actual, columns),
             *_types(connection, table, actual),
+            *_labels(connection, table, actual),
         ]
         yield from described
         if not described:
@@ -214,6 +215,35 @@ def _types(connection: Any, table: Table, actual: Table) -> Iterator[Trouble]:
         if row is not None and row[0] is False:
             message = f"{actual.name}.{column.name} is {now.type.display}: {OLD} write {column.type.display}"
             yield Trouble((actual.name, "type", column.name), message, _place(column, table))
+
+
+def _labels(connection: Any, table: Table, actual: Table) -> Iterator[Trouble]:
+    """Labels of the old models' enums that a column no longer takes: as an enum, by its length or by a CHECK."""
+    for column in table.columns:
+        now = actual.column(column.name)
+        for label in column.type.labels if now is not None else ():
+            if now is not None and not _takes(connection, actual, now, label):
+                message = f"{now.identifier} takes no {label!r}, which {OLD} write"
+                yield Trouble((actual.name, f"label {label}", column.name), message, _place(column, table))
+
+
+def _takes(connection: Any, table: Table, column: Column, label: str) -> bool:
+    kind = column.type
+    if kind.labels:
+        return label in kind.labels
+    if kind.length is not None and len(label) > kind.length:
+        return False
+    conditions = [
+        sql.SQL(check.expression)
+        for check in table.checks
+        if check.enforced and check.columns == (column.name,) and isinstance(check.expression, str)
+    ]
+    if not conditions or kind.array or kind.name not in ("text", "varchar", "bpchar"):
+        return True
+    row = sql.SQL("SELECT {}::text AS {}").format(sql.Literal(label), sql.Identifier(column.name))
+    # The server judges. It refuses a row only for a condition that is false, and not for one that is null.
+    query = sql.SQL("SELECT coalesce(({}), true) FROM ({}) AS one").format(sql.SQL(") AND (").join(conditions), row)
+    return bool(connection.execute(query).fetchone()[0])
 
 
 def _refused(connection: Any, table: Table, actual: Table) -> Iterator[Trouble]:

@@ -50,7 +50,11 @@ def former_names(statements: Iterable[Statement], table: Name, column: str) -> s
 def _is_hidden(statement: Statement) -> bool:
     """Whether it made a trigger or a function that its text does not show, as a DO block may."""
     made = any(tag in ("CREATE TRIGGER", "CREATE FUNCTION") for tag in statement.tags)
-    return made and not any(_nodes(statement, kind) for kind in ("create_trig_stmt", "create_function_stmt"))
+    return made and not any(_nodes(statement, kind) for kind in _VISIBLE)
+
+
+# The functions of an extension fill a column only if a trigger calls them, and its statement is looked at itself.
+_VISIBLE = ("create_trig_stmt", "create_function_stmt", "create_extension_stmt", "alter_extension_stmt")
 
 
 def _called(statement: Statement) -> Iterator[str]:

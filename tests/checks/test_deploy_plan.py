@@ -168,6 +168,8 @@ TRIGGER = made("CREATE TRIGGER t BEFORE INSERT ON book FOR EACH ROW EXECUTE FUNC
 ELSEWHERE = made("CREATE TRIGGER t BEFORE INSERT ON other FOR EACH ROW EXECUTE FUNCTION f()", OTHER)
 RENAMING = made("ALTER TABLE book RENAME COLUMN level TO floor", BOOK)
 
+EXTENSION = replace(made("CREATE EXTENSION btree_gist"), tags=("CREATE FUNCTION", "CREATE TYPE", "CREATE EXTENSION"))
+
 
 def function(body: str, language: str = "plpgsql") -> Statement:
     text = f"DECLARE x int; BEGIN {body} RETURN NEW; END"
@@ -197,6 +199,10 @@ def function(body: str, language: str = "plpgsql") -> Statement:
         ([TRIGGER], True),
         ([ELSEWHERE], False),
         ([replace(statement(2), sql="DO $$ BEGIN END $$", tags=("CREATE TRIGGER",))], True),
+        # An extension's functions do nothing before a trigger calls them.
+        ([EXTENSION], False),
+        ([EXTENSION, TRIGGER], True),
+        ([EXTENSION, ELSEWHERE], False),
         # It is no trigger's function.
         ([made("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'")], False),
     ],

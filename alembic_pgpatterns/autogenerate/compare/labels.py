@@ -168,11 +168,9 @@ def _replaced_note(name: str, actual: NamedType, new: Sequence[str], old: Sequen
     recipe: tuple[str, ...] = ()
     advice = ""
     if removed and added:
-        rename = f"ALTER TYPE {name} RENAME VALUE {_literal(removed[0])} TO {_literal(added[0])}"
-        statement = f"op.execute({rename!r})"
-        which = f"If {_literal(added[0])} is the new name of {_literal(removed[0])}, write instead"
-        recipe = (f"{which} of all of it:", f"  {statement}")
-        advice = f"{which}: {statement}"
+        which, (up, down) = _renaming(name, removed, added)
+        recipe = (f"{which}:", f"  {up}", f"  {down}  # in the downgrade", _NO_OLD_NAME)
+        advice = f"{which}: {up}"
     note = Note(
         TableRewrite.name,
         f"labels of {name}",
@@ -182,6 +180,19 @@ def _replaced_note(name: str, actual: NamedType, new: Sequence[str], old: Sequen
         advice=advice,
     )
     return CommentOp.of(note)
+
+
+_NO_OLD_NAME = "From then on code that is still running fails where it writes the old name, or reads the new one."
+
+
+def _renaming(name: str, removed: Sequence[str], added: Sequence[str]) -> tuple[str, tuple[str, str]]:
+    """When a label may only have a new name, in words, and the statements of the upgrade and the downgrade."""
+    old, new = _literal(removed[0]), _literal(added[0])
+    alone = len(removed) == len(added) == 1
+    words = "write instead of all of it" if alone else "write this in a revision before, and generate this one again"
+    statements = [f"ALTER TYPE {name} RENAME VALUE {first} TO {then}" for first, then in ((old, new), (new, old))]
+    up, down = (f"op.execute({statement!r})" for statement in statements)
+    return f"If {new} is the new name of {old}, {words}", (up, down)
 
 
 def _lost(name: str, actual: NamedType, new: Sequence[str], old: Sequence[str]) -> Note | None:

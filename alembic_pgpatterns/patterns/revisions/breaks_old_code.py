@@ -15,8 +15,9 @@ class BreaksOldCode(HistoryPattern):
 
     Needs git: the models are those of the setting `old_code` (flag `--old-code`), by default those of the commit where
     the branch left `diff_base`. They are read from its files in a process of their own. For each table of theirs a
-    SELECT, INSERT, UPDATE and DELETE is prepared on the throw-away server before and after each new revision. So is
-    each statement of the setting `workload`, if that commit has the file, or the file lies outside of the repository.
+    SELECT, INSERT, UPDATE and DELETE is prepared on the throw-away server before and after each new revision, and each
+    label of their enums is tried. So is each statement of the setting `workload`, if that commit has the file, or the
+    file lies outside of the repository.
     """
 
     severity = Severity.ERROR
