@@ -26,9 +26,10 @@ from alembic_pgpatterns.autogenerate.rewrite import alembic_bugs, planner, rewri
 from alembic_pgpatterns.autogenerate.rewrite.alembic_versions import HAS_INLINE_REFERENCES
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.plain_steps import plain
+from alembic_pgpatterns.autogenerate.rewrite.replaced_index import ReplaceIndexOp
 from alembic_pgpatterns.autogenerate.rewrite.view_blocks import RetypeUnderViewsOp
 
-PASSES = ("with_enum_types", "with_split_alters", "with_views_apart", "with_inline_references")
+PASSES = ("with_enum_types", "with_split_alters", "with_views_apart", "with_inline_references", "with_indexes_replaced")
 """What `rewrite` itself does with the changes, before and after the repairs."""
 
 
@@ -65,6 +66,8 @@ EXAMPLES: dict[str, list[ops.MigrateOperation]] = {
     "plan_table": [ops.DropTableOp.from_table(Table("book", MetaData(), Column("id", Integer)))],
     "plan_create_index": [ops.CreateIndexOp("ix", "book", ["title"])],
     "plan_drop_index": [ops.DropIndexOp("ix", "book", _reverse=ops.CreateIndexOp("ix", "book", ["title"]))],
+    "plan_replace_index": [ReplaceIndexOp(ops.DropIndexOp("ix", "book"), ops.CreateIndexOp("ix", "book", ["title"]))],
+    "with_indexes_replaced": [ops.DropIndexOp("ix", "book"), ops.CreateIndexOp("ix", "book", ["title"])],
     "plan_unique": [ops.CreateUniqueConstraintOp("uq", "book", ["title"])],
     "plan_foreign_key": [key()],
     "plan_check": [ops.CreateCheckConstraintOp("ck", "book", text("pages > 0"))],

@@ -42,11 +42,9 @@ def with_indexes_replaced(changes: Sequence[Change], facts: Facts) -> list[Chang
     for create in changes:
         drop = next((change for change in changes if _is_replaced(change, create)), None)
         if drop is not None and _can_stay(drop, create, changes, facts):
-            together = Change(
-                ReplaceIndexOp(drop.up, create.up),  # type: ignore[arg-type]
-                (ReplaceIndexOp(create.down[0], drop.down[0]),),  # type: ignore[arg-type]
-                (*drop.comments, *create.comments),
-            )
+            back = [ReplaceIndexOp(*pair) for pair in zip(create.down, drop.down, strict=True)]  # type: ignore[arg-type]
+            up = ReplaceIndexOp(drop.up, create.up)  # type: ignore[arg-type]
+            together = Change(up, tuple(back), (*drop.comments, *create.comments))
             result = [together if change is create else change for change in result if change is not drop]
     return result
 
@@ -80,8 +78,9 @@ def _is_replaced(drop: Change, create: Change) -> bool:
         return False
     same = (old.schema, str(old.table_name), str(old.index_name)) == (new.schema, new.table_name, str(new.index_name))
     # A hook of the user may have changed what the downgrade does.
-    undone = [isinstance(op, kind) for op, kind in zip(drop.down + create.down, _UNDOING, strict=False)]
-    return same and undone == [True, True] and len(drop.down) == len(create.down) == 1
+    kinds = [type(op) for op in (*drop.down, *create.down)]
+    undone = not kinds or (len(kinds) == 2 and all(map(issubclass, kinds, _UNDOING)))
+    return same and undone and len(drop.down) == len(create.down)
 
 
 _UNDOING = (ops.CreateIndexOp, ops.DropIndexOp)
