@@ -32,5 +32,9 @@ class PgPatternsError(CommandError):
         super().__init__(without_secrets(message))
 
 
+class ApplicationFailed(PgPatternsError):
+    """What the settings name as the application, or as its configuration, cannot be had."""
+
+
 class WrongUse(PgPatternsError):
     """A flag, an argument or a setting asks for what does not exist. The command exits with 2."""

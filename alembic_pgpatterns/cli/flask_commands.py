@@ -20,6 +20,7 @@ from alembic_pgpatterns.config.location import migration_folders, shown
 from alembic_pgpatterns.fix.models_check import FLASK
 from alembic_pgpatterns.output.counts import listed
 from alembic_pgpatterns.output.program import set_program
+from alembic_pgpatterns.runner.application import configure
 
 PASSED_ON = {"ignore_unknown_options": True, "allow_interspersed_args": True, "help_option_names": []}
 """All other flags are those of the ``alembic`` command, whose parser reads them and shows their help."""
@@ -158,12 +159,14 @@ def _application_around_env_py(info: ScriptInfo) -> Iterator[None]:
 def _with_application(stock: Callable[[Any], None], info: ScriptInfo) -> Callable[[Any], None]:
     def run_env(script: Any) -> None:
         from alembic import context
+        from flask import has_app_context
 
+        if has_app_context():  # that of the setting
+            stock(script)
+            return
         application = info.load_app()
         with application.app_context():
-            extension = application.extensions.get("migrate")
-            if extension is not None:
-                extension.migrate.call_configure_callbacks(context.config)
+            configure(application, context.config)
             stock(script)
 
     return run_env

@@ -59,7 +59,9 @@ def _named(options: Any) -> bool:
 
 
 def _files_for(folder: Path) -> list[Path]:
-    return [path for path in _ini_files(Path.cwd(), _DEPTH) if _names(path, folder)]
+    naming = [path for path in _ini_files(Path.cwd(), _DEPTH) if _names(path, folder)]
+    beside = folder / "alembic.ini"  # Flask-Migrate's, which leaves it to the program to say where it is
+    return naming or ([beside] if beside.is_file() and not _says_where(beside) else [])
 
 
 def _ini_files(start: Path, depth: int) -> Iterator[Path]:
@@ -74,11 +76,8 @@ def _ini_files(start: Path, depth: int) -> Iterator[Path]:
 
 def _names(path: Path, folder: Path) -> bool:
     """Whether an ini file's ``script_location`` is the folder, as a path or as ``package:folder``."""
-    parser = configparser.ConfigParser({"here": path.parent.as_posix()})
-    try:
-        parser.read(path, "utf-8")
-        location = parser.get("alembic", OPTION)
-    except (configparser.Error, ValueError, OSError):
+    location = _says_where(path)
+    if location is None:
         return False
     places = [Path(location), path.parent / location]
     if ":" in location:
@@ -87,7 +86,17 @@ def _names(path: Path, folder: Path) -> bool:
     return any(os.path.realpath(place) == os.path.realpath(folder) for place in places)
 
 
+def _says_where(path: Path) -> str | None:
+    """The ``script_location`` of an ini file, if it has one that can be read."""
+    parser = configparser.ConfigParser({"here": path.parent.as_posix()})
+    try:
+        parser.read(path, "utf-8")
+        return parser.get("alembic", OPTION)
+    except (configparser.Error, ValueError, OSError):
+        return None
+
+
 def note_of(path: str) -> str:
     """For people: which file was taken."""
     name = shown(Path(path).absolute())
-    return f"there is no alembic.ini here; {name} names the migrations and was used (alembic -c {name} pgcheck)"
+    return f"there is no alembic.ini here; {name} was used (alembic -c {name} pgcheck)"

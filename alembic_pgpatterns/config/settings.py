@@ -121,6 +121,11 @@ class Settings:
         "The configuration of advanced-alchemy, which its env.py needs: `package.module:config`, or a Litestar "
         "application with its plugin.",
     )
+    flask_app: str | None = setting(
+        None,
+        "The Flask application that env.py, or a revision, asks for, as `flask --app` takes it: `package.module` or "
+        "`package.module:create_app`.",
+    )
     registries: tuple[str, ...] = setting(
         (), "Mapper registries, as `package.module:Base`, for patterns about relationships."
     )

@@ -277,6 +277,7 @@ def supplies(run: RunContext, databases: Databases, moved: Mapping[str, str]) ->
         replace_sqlite=settings.replace_sqlite,
         models=settings.models,
         advanced_alchemy=settings.advanced_alchemy,
+        flask_app=settings.flask_app,
         own_environment=BY_COMMAND if settings.upgrade_command is not None else None,
         stores_computed=settings.stores_computed,
     )

@@ -67,4 +67,5 @@ def find_models(run: RunContext, databases: Databases, number: int, tables: Coll
 
 def models_way(names: tuple[str, ...]) -> Way:
     """The setting that names modules with models."""
-    return Way("models", names, "env.py names no models; these modules declare the tables")
+    words = f"env.py names no models with tables; {listed(names, _NAMED)} declare them"
+    return Way("models", names, words)

@@ -14,7 +14,7 @@ from alembic_pgpatterns.controller.cache.snapshots import Snapshot, forget
 from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.env_run import Databases
 from alembic_pgpatterns.controller.found_models import NAME_THEM, find_models
-from alembic_pgpatterns.controller.models import NO_MODELS, ModelSchema, read_models
+from alembic_pgpatterns.controller.models import NO_MODELS, NO_TABLE, ModelSchema, read_models
 from alembic_pgpatterns.controller.position import EMPTY, Position
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.scratch_databases import open_server
@@ -243,28 +243,37 @@ def _head(run: CachedRun, result: AtHead) -> Head:
 def _models(run: RunContext, result: AtHead, database: Database, schema: Schema) -> tuple[Database, ModelSchema]:
     """The models of a database: those that env.py or the settings name, else those that the project's files have."""
     if not database.models.count:
-        search = find_models(run, result.scratch, database.models.number or 0, [table.name for table in schema.tables])
-        if not search.models.count:
-            # What env.py lacks is said already, with the settings that give it.
-            is_said = result.unnamed.broken and search.problem == NAME_THEM
-            reason = result.unnamed.reason if is_said else _with(search.problem, result.unnamed.reason)
-            return database, ModelSchema(None, (replace(result.unnamed, reason=reason),))
-        database = replace(database, models=search.models)
-        models = read_models(run, database.models, schema.default_schema)
-        if models.schema is not None and not _fit(models.schema, schema):
-            run.project.ways = [way for way in run.project.ways if way != search.way]
-            problem = "most tables of the models that were found are not in the database"
-            reason = _with(problem, result.unnamed.reason)
-            return replace(database, models=NO_MODELS), ModelSchema(None, (replace(result.unnamed, reason=reason),))
-        failed = without_env_py(result.upgraded.result) if result.upgraded is not None else ()
-        return database, replace(models, skipped=(*failed, *models.skipped))
-    return database, read_models(run, database.models, schema.default_schema)
+        return _found_models(run, result, database, schema, result.unnamed)
+    models = read_models(run, database.models, schema.default_schema)
+    # Under advanced-alchemy's own program the application would have imported its models.
+    if NO_TABLE in models.skipped and run.settings.advanced_alchemy is not None:
+        return _found_models(run, result, database, schema, NO_TABLE)
+    return database, models
 
 
-def _with(problem: str, reason: str) -> str:
-    """A reason and what else is wrong, before the lines of settings with which the reason may end."""
-    first, *lines = reason.split("\n")
-    return "\n".join([f"{first}; {problem}", *lines])
+def _found_models(
+    run: RunContext, result: AtHead, database: Database, schema: Schema, lack: Skipped
+) -> tuple[Database, ModelSchema]:
+    """The models that the project's files have; without any, what env.py lacks."""
+    search = find_models(run, result.scratch, database.models.number or 0, [table.name for table in schema.tables])
+    if not search.models.count:
+        # What env.py lacks is said already, with the settings that give it.
+        is_said = lack.broken and search.problem == NAME_THEM
+        return database, ModelSchema(None, (lack if is_said else _with(search.problem, lack),))
+    database = replace(database, models=search.models)
+    models = read_models(run, database.models, schema.default_schema)
+    if models.schema is not None and not _fit(models.schema, schema):
+        run.project.ways = [way for way in run.project.ways if way != search.way]
+        problem = "most tables of the models that were found are not in the database"
+        return replace(database, models=NO_MODELS), ModelSchema(None, (_with(problem, lack),))
+    failed = without_env_py(result.upgraded.result) if result.upgraded is not None else ()
+    return database, replace(models, skipped=(*failed, *models.skipped))
+
+
+def _with(problem: str, lack: Skipped) -> Skipped:
+    """What is lacking and what else is wrong, before the lines of settings with which the reason may end."""
+    first, *lines = lack.reason.split("\n")
+    return replace(lack, reason="\n".join([f"{first}; {problem}", *lines]))
 
 
 def _fit(models: Schema, head: Schema) -> bool:

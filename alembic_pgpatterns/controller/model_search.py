@@ -28,7 +28,7 @@ def models_of(migrations: Path, tables: Collection[Name] | None) -> tuple[str, .
     root = import_root(migrations.absolute())
     start = _top_package(migrations.absolute(), root) if tables is not None else migrations.absolute().parent
     names = {table.name for table in tables} if tables is not None else None
-    declared = ((path, _declared(path)) for path in sorted(_files(start)))
+    declared = ((path, _declared(path)) for path in sorted(project_files(start)))
     result = [_module(path, root) for path, packages in declared if (packages if names is None else packages & names)]
     return tuple(result) if len(result) <= MOST else ()
 
@@ -69,7 +69,7 @@ def _above(start: Path) -> list[Path]:
 def _imports(folder: Path, name: str) -> bool:
     """Whether a file below a folder imports from a package of this name; only so many files are read."""
     imported = re.compile(rf"^\s*(?:from|import)\s+{re.escape(name)}\b", re.MULTILINE)
-    return any(imported.search(_text_of(path)) for path in itertools.islice(_files(folder), _MOST_FILES))
+    return any(imported.search(_text_of(path)) for path in itertools.islice(project_files(folder), _MOST_FILES))
 
 
 def _text_of(path: Path) -> str:
@@ -83,7 +83,8 @@ def _top_package(migrations: Path, root: Path) -> Path:
     return root / migrations.relative_to(root).parts[0] if migrations.parent != root else root
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def project_files(folder: Path) -> Iterator[Path]:
+    """The Python files below a folder, without those of tests, revisions, and other environments."""
     for place, folders, files in os.walk(folder):
         folders[:] = [
             name
@@ -102,7 +103,7 @@ def _declared(path: Path) -> set[str]:
     """The tables that a file declares: ``__tablename__`` of classes, and the first argument of ``Table``."""
     try:
         text = path.read_text("utf-8")
-        if "__tablename__" not in text and "Table(" not in text and "table=True" not in text:
+        if not any(word in text for word in _DECLARES):
             return set()
         tree = ast.parse(text)
     except (OSError, SyntaxError, ValueError, RecursionError):
@@ -110,15 +111,27 @@ def _declared(path: Path) -> set[str]:
     return {name for node in ast.walk(tree) for name in _names(node)}
 
 
+_DECLARES = ("__tablename__", "Table(", "table=True", "mapped_column(", "Mapped[", "Column(")
+
+
 def _names(node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.ClassDef):
         if any(keyword.arg == "table" for keyword in node.keywords):  # SQLModel's own way
             yield node.name.lower()
+        if any(_is_column(item) for item in node.body):  # Flask-SQLAlchemy and advanced-alchemy derive a name
+            yield re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", node.name).lower()
         for item in node.body:
             if isinstance(item, ast.Assign | ast.AnnAssign) and _target(item) == "__tablename__":
                 yield from _text(item.value)
     elif isinstance(node, ast.Call) and node.args and _called(node.func) == "Table":
         yield from _text(node.args[0])
+
+
+def _is_column(item: ast.stmt) -> bool:
+    if isinstance(item, ast.AnnAssign) and isinstance(item.annotation, ast.Subscript):
+        return _called(item.annotation.value) == "Mapped"
+    value = item.value if isinstance(item, ast.Assign) else None
+    return isinstance(value, ast.Call) and _called(value.func) in ("Column", "mapped_column")
 
 
 def _target(item: ast.Assign | ast.AnnAssign) -> str:

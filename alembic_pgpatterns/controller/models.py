@@ -36,6 +36,11 @@ NO_MODELS = Models()
 PLUGIN = "alembic_pgpatterns"
 
 
+NO_TABLE = Skipped(
+    "models", "target_metadata holds no table: env.py must import the modules in which the models are", broken=True
+)
+
+
 @dataclass(frozen=True)
 class ModelSchema:
     """The models' schema, and what could not be read."""
@@ -67,8 +72,7 @@ def read_models(run: RunContext, models: Models, default_schema: str) -> ModelSc
     # Broken, and not just skipped: every pattern about tables would find nothing, and that would look like a good
     # result.
     if not result.schema.tables:
-        reason = "target_metadata holds no table: env.py must import the modules in which the models are"
-        return ModelSchema(None, (Skipped("models", reason, broken=True),))
+        return ModelSchema(None, (NO_TABLE,))
     return ModelSchema(
         replace(
             result.schema,

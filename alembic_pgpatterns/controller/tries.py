@@ -30,7 +30,7 @@ def trying_ways(project: Project, settings: Settings, function: Callable[[Settin
     """
     if project.located is not None and not project.ways:
         options = {**settings.alembic_options, location.OPTION: location.shown(project.located)}
-        project.ways.append(Way("alembic_options", options, "the migrations were found there"))
+        project.ways.append(Way("alembic_options", options, f"the migrations are in {location.shown(project.located)}"))
     for number in range(MOST_TRIES):
         project.is_looking = number < MOST_TRIES - 1
         try:

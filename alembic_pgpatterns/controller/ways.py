@@ -10,6 +10,7 @@ from typing import Any
 
 from alembic_pgpatterns.config.location import shown
 from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.controller.application_search import alchemy_configurations, flask_applications
 from alembic_pgpatterns.controller.extension_names import missing_extension
 from alembic_pgpatterns.controller.model_search import import_root
 from alembic_pgpatterns.runner.messages import EnvResult, Failure, Need
@@ -107,6 +108,7 @@ def ways_of(result: EnvResult, settings: Settings, server: Server, migrations: P
         reason = f"the project demands {', '.join(options)} of Alembic's configuration"
         yield Way("alembic_options", {**settings.alembic_options, **options}, reason, automatic=False)
         return
+    yield from _of_application(by_kind, settings)
     if by_kind.get("module") and PATH_OPTION not in settings.alembic_options:
         yield from _of_module(by_kind["module"][0].name, settings, import_root(migrations.absolute()))
     if by_kind.get("sqlite") and not settings.replace_sqlite:
@@ -122,6 +124,24 @@ def ways_of(result: EnvResult, settings: Settings, server: Server, migrations: P
         yield from of_extension(result.failure, settings)
         yield from _of_server(result.failure, paths, settings, server)
         yield from _from_models(result, result.failure, settings)
+
+
+def _of_application(needs: Mapping[str, list[Need]], settings: Settings) -> Iterator[Way]:
+    """What makes the application that env.py asks for: the likeliest, and the next one where that cannot be had."""
+    searches = {"flask_app": flask_applications, "advanced_alchemy": alchemy_configurations}
+    for name, search in searches.items():
+        current = getattr(settings, name)
+        is_refused = current is not None and settings.sources.get(name) == FOUND_OUT and "application" in needs
+        if is_refused or (name in needs and current is None):
+            candidates = search(Path.cwd())
+            rest = candidates[candidates.index(current) + 1 :] if current in candidates else candidates
+            yield from (Way(name, item, _APPLICATIONS[name].format(item)) for item in rest[:1])
+
+
+_APPLICATIONS = {
+    "flask_app": "env.py needs the Flask application, which {} makes",
+    "advanced_alchemy": "env.py needs advanced-alchemy's configuration, which is {}",
+}
 
 
 def _from_models(result: EnvResult, failure: Failure, settings: Settings) -> Iterator[Way]:

@@ -42,4 +42,15 @@ def without_shapes(text: str) -> str:
 
 def without_random_letters(text: str) -> str:
     """The text without long words of random letters, as keys are; for texts of others only."""
-    return _RANDOM.sub(HIDDEN, text)
+    return _RANDOM.sub(_hidden, text)
+
+
+_WORD = re.compile("[a-z]{5,}")
+
+
+def _hidden(match: re.Match[str]) -> str:
+    """In a path, whose folders are words, a name may be a key; the path as a whole is none."""
+    parts = match[0].split("/")
+    if not any(_WORD.fullmatch(part) for part in parts):
+        return HIDDEN
+    return "/".join(_RANDOM.sub(HIDDEN, part) for part in parts)

@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.errors import ApplicationFailed
+from alembic_pgpatterns.runner.failures import described
+from alembic_pgpatterns.runner.missing_settings import settings_to_add
 
 
 def take_over(config: Any, name: str) -> None:
@@ -21,7 +23,7 @@ def take_over(config: Any, name: str) -> None:
         name: ``package.module:config``; what is there may also be a Litestar application with the plugin.
 
     Raises:
-        PgPatternsError: it cannot be imported, or is no such configuration.
+        ApplicationFailed: it cannot be imported, or is no such configuration.
     """
     for folder in (str(Path.cwd() / "src"), str(Path.cwd())):  # what its template puts on the path
         if folder not in sys.path and Path(folder).is_dir():
@@ -39,12 +41,12 @@ def _configuration(name: str) -> Any:
     try:
         value = getattr(importlib.import_module(module), attribute)
     except Exception as error:
-        raise PgPatternsError(
-            f"advanced_alchemy: {name!r} cannot be imported: {type(error).__name__}: {error}"
+        raise ApplicationFailed(
+            f"advanced_alchemy: {name!r} cannot be imported: {described(error, None)}{settings_to_add(error)}"
         ) from error
     configurations = [item for item in _held(value) if hasattr(item, "alembic_config")]
     if not configurations:
-        raise PgPatternsError(
+        raise ApplicationFailed(
             f"advanced_alchemy: {name!r} is no configuration of advanced-alchemy, and no Litestar application with its "
             "plugin."
         )
@@ -52,11 +54,11 @@ def _configuration(name: str) -> Any:
 
 
 def _held(value: Any) -> list[Any]:
-    """The value, the items of a list, or the configurations of a Litestar application's plugins."""
+    """The value, the items of a list, or the configurations of a plugin, or of a Litestar application's plugins."""
     if isinstance(value, (list, tuple)):
         return list(value)
     result = [value]
-    for plugin in getattr(value, "plugins", ()):
+    for plugin in (value, *getattr(value, "plugins", ())):
         held = getattr(plugin, "config", None)
         result += held if isinstance(held, (list, tuple)) else [held]
     return result

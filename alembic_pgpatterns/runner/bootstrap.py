@@ -70,11 +70,19 @@ sys.argv[:] = ["alembic"]
 
 BOOTSTRAP = f"""{_FINDER}
 requests, callbacks, dump, kernel_fences = arguments
+def version(name):
+    import importlib.metadata
+    try:
+        return name + " " + importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "no " + name
 try:
     from alembic_pgpatterns.runner.start import serve
 except (ImportError, SyntaxError, AttributeError) as error:
     message = "%s cannot run the project: %s: %s. " % (sys.executable, type(error).__name__, error)
-    message += "It needs Python 3.11, Alembic 1.8 and SQLAlchemy 1.4 or later. Name another interpreter: --python PATH."
+    message += "It has Python %d.%d, %s and %s; needed are Python 3.11, Alembic 1.8 and SQLAlchemy 1.4, or later. " % (
+        *sys.version_info[:2], version("Alembic"), version("SQLAlchemy"))
+    message += "Name another interpreter: --python PATH."
     failure = ["t", "failed", ["c", "alembic_pgpatterns.runner.messages:Failure", {{"message": message}}]]
     text = json.dumps(failure).encode()
     os.write(int(requests), struct.pack(">Q", len(text)) + text)

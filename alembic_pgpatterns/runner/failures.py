@@ -122,7 +122,7 @@ def described(error: BaseException, place: Location | None) -> str:
         place = Location(relative(error.filename), error.lineno or 0)
     where = f"{place}: " if place else ""
     if isinstance(error, SystemExit):
-        return f"{where}the program ended with exit code {error.code}."
+        return f"{where}the program ended with exit code {error.code or 0}."
     if isinstance(error, configparser.InterpolationError):
         # The error's own text contains the value, which may be a URL with a password.
         return f"{where}{type(error).__name__}: {error.option} in [{error.section}] has a % that is not written as %%."
@@ -156,4 +156,9 @@ def innermost(error: BaseException, within: str | frozenset[str]) -> Location | 
 
 
 def _is_within(path: str, within: str | frozenset[str]) -> bool:
-    return path.startswith(f"{Path(within).absolute()}/") if isinstance(within, str) else path in within
+    if not isinstance(within, str):
+        return path in within
+    folder = f"{Path(within).absolute()}/"
+    # An environment may be in the project's folder; its libraries are not the project's.
+    inside = path.removeprefix(folder).split("/")
+    return path.startswith(folder) and "site-packages" not in inside and "dist-packages" not in inside

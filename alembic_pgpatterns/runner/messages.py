@@ -39,9 +39,9 @@ class Supplies:
 
     ``options``: for Alembic's configuration, in place of those of the file. ``attributes``: the entries of
     ``config.attributes`` that hold a connection. ``replace_sqlite``: open PostgreSQL where the project would open a
-    SQLite file. ``models``: as the setting of that name has them. ``advanced_alchemy``: likewise. ``own_environment``:
-    why the revisions are to run without env.py; None if they are not. ``stores_computed``: production is older than
-    PostgreSQL 18, so a column with ``Computed()`` is a stored one there.
+    SQLite file. ``models``: as the setting of that name has them. ``advanced_alchemy``, ``flask_app``: likewise.
+    ``own_environment``: why the revisions are to run without env.py; None if they are not. ``stores_computed``:
+    production is older than PostgreSQL 18, so a column with ``Computed()`` is a stored one there.
     """
 
     options: Mapping[str, str] = field(default_factory=dict)
@@ -49,6 +49,7 @@ class Supplies:
     replace_sqlite: bool = False
     models: tuple[str, ...] = ()
     advanced_alchemy: str | None = None
+    flask_app: str | None = None
     own_environment: str | None = None
     stores_computed: bool = False
 
@@ -61,7 +62,8 @@ class Need:
     "url" (Alembic's ``sqlalchemy.url`` is not set; ``name``: the driver that env.py can use), "variable" (of the
     environment; ``name``, and a ``value`` that will do), "option" (of Alembic's configuration) and "argument" (of
     ``-x``), both likewise, "url_variable" (one that is read, and may give the URL of a database), "module" (a package
-    that was not found), "search_path" (``name``: a statement that sets it).
+    that was not found), "search_path" (``name``: a statement that sets it), "flask_app" and "advanced_alchemy" (the
+    settings of these names), "application" (what they name cannot be had).
     """
 
     kind: str

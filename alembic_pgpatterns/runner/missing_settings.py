@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging.config
 import os
 import re
-import sys
 import traceback
 import typing
 from collections.abc import Iterator
@@ -15,9 +14,9 @@ from typing import Any
 from sqlalchemy.exc import NoSuchModuleError
 
 from alembic_pgpatterns.errors import text_of
-from alembic_pgpatterns.output.program import is_program
 from alembic_pgpatterns.output.secrets import MADE_UP, MADE_UP_KEY
 from alembic_pgpatterns.runner.allowed_values import allowed_value
+from alembic_pgpatterns.runner.asked_applications import application_to_name, is_without_application
 from alembic_pgpatterns.runner.missing_files import MissingFile, missing_file
 from alembic_pgpatterns.runner.url_drivers import is_given_url, other_urls, url_for_project
 
@@ -54,7 +53,7 @@ def settings_to_add(error: BaseException) -> str:
         return _file_to_add(file)
     values = dict(missing(error))
     if not values:
-        return _placeholder(error) or _of_advanced_alchemy(error) or _of_flask(error) or _sections_to_add(error)
+        return _placeholder(error) or application_to_name(error) or _sections_to_add(error)
     names = tuple(values)
     if names and dict(other_urls(error, text_of(error))) == values:
         way = "Its URL must name another driver. Write this into pyproject.toml:"
@@ -92,39 +91,6 @@ def _placeholder(error: BaseException) -> str:
     )
 
 
-def _of_advanced_alchemy(error: BaseException) -> str:
-    """Its env.py asks Alembic's configuration for what only its own has."""
-    attribute = getattr(error, "name", None) if isinstance(error, AttributeError) else None
-    if attribute not in ("db_url", "engine", "bind_key", "version_table_name"):
-        return ""
-    return (
-        "\nThis is advanced-alchemy's env.py. Name the application's configuration in pyproject.toml:\n"
-        '[tool.alembic_pgpatterns]\nadvanced_alchemy = "app.config:alchemy"'
-    )
-
-
-def _of_flask(error: BaseException) -> str:
-    """An env.py that asks for Flask's application, as Flask-Migrate's does, under a program that loads none."""
-    outside = isinstance(error, RuntimeError) and text_of(error).startswith("Working outside of application context")
-    # Its env.py begins with fileConfig(), and `alembic` without -c has no file to give.
-    early = any(
-        frame.f_code.co_filename == logging.config.__file__ for frame, _ in traceback.walk_tb(error.__traceback__)
-    )
-    if is_program("flask") or not (outside or (early and _asks_flask(error))):
-        return ""
-    return (
-        "\nThis env.py needs Flask's application, which `alembic` does not load. `flask pgcheck`, `flask pgrevision` "
-        "and `flask pgfix` load it. If Flask does not find it: flask --app MODULE pgcheck"
-    )
-
-
-def _asks_flask(error: BaseException) -> bool:
-    """Whether a module on the way to the error, as env.py is, has imported ``current_app`` from Flask."""
-    application = getattr(sys.modules.get("flask"), "current_app", None)
-    frames = traceback.walk_tb(error.__traceback__)
-    return application is not None and any(frame.f_globals.get("current_app") is application for frame, _ in frames)
-
-
 def _sections_to_add(error: BaseException) -> str:
     last = traceback.extract_tb(error.__traceback__)[-2:]
     if not isinstance(error, KeyError) or not any(frame.filename == logging.config.__file__ for frame in last):
@@ -138,6 +104,8 @@ def _sections_to_add(error: BaseException) -> str:
 def missing(error: BaseException) -> Iterator[tuple[str, str]]:
     """The variables that an error says are missing, each with a value that will do."""
     kind, message = type(error).__name__, text_of(error)
+    if is_without_application(error):  # its words name the variable FLASK_APP, for which not any value will do
+        return
     if (allowed := allowed_value(error, message, MADE_UP)) is not None:
         yield allowed
         return

@@ -26,6 +26,12 @@ class ModelTables:
                 self._before[id(metadata)] = (metadata, dict(metadata.tables))
                 _reflect_beside(metadata)
 
+    def forget_empty(self, metadatas: Iterable[Any]) -> None:
+        """Let `note` note MetaData again that had no tables then, because env.py does not load its models."""
+        for metadata in metadatas:
+            if id(metadata) in self._before and not self._before[id(metadata)][1]:
+                del self._before[id(metadata)]
+
     def names(self) -> tuple[str, ...]:
         """The names of the noted tables, without their schemas, sorted."""
         return tuple(sorted({key.rpartition(".")[2] for _, tables in self._before.values() for key in tables}))

@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import exc
 from sqlalchemy.engine.url import make_url
 
-from alembic_pgpatterns.errors import text_of
+from alembic_pgpatterns.errors import ApplicationFailed, text_of
 from alembic_pgpatterns.runner import missing_settings
+from alembic_pgpatterns.runner.asked_applications import asked_applications
 from alembic_pgpatterns.runner.messages import Need
 from alembic_pgpatterns.runner.missing_files import missing_file
 from alembic_pgpatterns.runner.supplies import asked_options, postgresql_url
@@ -33,6 +34,10 @@ def of_error(error: BaseException, config: Any, driver: str, async_driver: str) 
         driver: for PostgreSQL, that can be imported.
         async_driver: the same, for an asynchronous engine.
     """
+    if isinstance(error, ApplicationFailed):
+        yield Need("application")
+        error = error.__cause__ or error
+    yield from map(Need, asked_applications(error))
     for name, value in missing_settings.missing(error):
         yield Need("variable", name, value)
     if (file := missing_file(error)) is not None and file.variable and file.example:

@@ -1,9 +1,10 @@
-"""What Alembic and the project log while they run: not shown, but kept for a failure."""
+"""What Alembic and the project log while they run, and Python's warnings: not shown, but kept for a failure."""
 
 from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from collections import deque
 from typing import Any
 
@@ -14,7 +15,7 @@ _lines: deque[str] = deque(maxlen=MOST_LINES)
 
 
 def begin() -> None:
-    """From now on, keep records below WARNING that a handler would write to the console.
+    """From now on, keep records below WARNING that a handler would write to the console, and warnings of Python's.
 
     On the handler's class, since env.py makes the handlers (``logging.config.fileConfig``), maybe several times. What
     the project prints itself, and what it logs into files, goes its way.
@@ -28,6 +29,12 @@ def begin() -> None:
             _lines.append(self.format(record))
 
     logging.StreamHandler.emit = emit  # type: ignore[method-assign]
+    # The project's code runs in one process after another, and each would warn of the same again.
+    warnings.showwarning = _keep  # type: ignore[assignment]
+
+
+def _keep(message: Warning | str, category: type[Warning], filename: str, lineno: int, *others: Any) -> None:
+    _lines.append(warnings.formatwarning(message, category, filename, lineno).rstrip())
 
 
 def last_lines() -> str:

@@ -16,6 +16,8 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.processes.channel import Closed, Parent
 from alembic_pgpatterns.revisions.recorder import Recorder
 from alembic_pgpatterns.runner import observers, sandbox
+from alembic_pgpatterns.runner.application import application
+from alembic_pgpatterns.runner.asked_applications import FLASK_APP
 from alembic_pgpatterns.runner.asked_options import AskedOptions, options_to_add
 from alembic_pgpatterns.runner.drivers import ASYNC_DRIVERS, usable_driver
 from alembic_pgpatterns.runner.engine import with_connection
@@ -28,7 +30,7 @@ from alembic_pgpatterns.runner.paths import relative, several
 from alembic_pgpatterns.runner.script_directory import ProjectScripts
 from alembic_pgpatterns.runner.server_access import ServerAccess
 from alembic_pgpatterns.runner.supplied import supplied
-from alembic_pgpatterns.runner.supplies import load_models, watched_attributes
+from alembic_pgpatterns.runner.supplies import load_models, watched_attributes, without_tables
 from alembic_pgpatterns.server.redirect import Routes, redirect
 
 if TYPE_CHECKING:
@@ -175,7 +177,13 @@ def _run(run: EnvRun) -> None:
         return
     try:
         run.parent.tell("running", str(run.project.directory.env_py_location))
-        with environment, sandbox.sandboxed(), recorded(run.project.read, code=False):
+        # The application in front of the environment: a program of its framework makes it before Alembic begins.
+        with (
+            sandbox.sandboxed(),
+            recorded(run.project.read, code=False),
+            application(run.project.config, run.request.supplies),
+            environment,
+        ):
             run.project.directory.run_env()
     except Closed:
         raise
@@ -192,8 +200,8 @@ def _after_failure(run: EnvRun, environment: EnvironmentContext, error: BaseExce
     options = list(run.demands.needs(error))
     run.needs += options
     needs = of_error(error, run.project.config, usable_driver(), usable_driver(ASYNC_DRIVERS))
-    # After that the error is of a revision, which lacks nothing of env.py's, but may read variables and files, too.
-    run.needs += (need for need in needs if not run.configured or need.kind in ("variable", "file"))
+    # After that the error is of a revision, which lacks nothing of env.py's, but may need these, too.
+    run.needs += (need for need in needs if not run.configured or need.kind in _OF_REVISIONS)
     own_fault = isinstance(error, PgPatternsError | HistoryError | HistoryDiffers | NoDowngrade | exc.SQLAlchemyError)
     if run.configured or own_fault or not run.request.without_env_py or _is_broken(run, error):
         return
@@ -203,6 +211,10 @@ def _after_failure(run: EnvRun, environment: EnvironmentContext, error: BaseExce
         run.raised = PgPatternsError(refused)
         return
     _run_without_env_py(run, environment, cause)
+
+
+_OF_REVISIONS = ("variable", "file", FLASK_APP, "application")
+"""Kinds of need that a revision may have, as env.py does."""
 
 
 def _run_without_env_py(run: EnvRun, environment: EnvironmentContext, cause: str) -> None:
@@ -247,8 +259,9 @@ def _environment(run: EnvRun) -> EnvironmentContext:
         # output_buffer).
         if request.offline:
             kwargs.setdefault("output_buffer", io.StringIO())
-        if request.supplies.models and kwargs.get("target_metadata") is None:
-            kwargs["target_metadata"] = load_models(request.supplies.models)
+        if request.supplies.models and without_tables(kwargs.get("target_metadata")):
+            kwargs["target_metadata"] = models = load_models(request.supplies.models)
+            project.model_tables.forget_empty(models)
         stock(*args, **kwargs)
         context = environment.get_context()
         item = observers.configured(context, Path(project.directory.env_py_location))

@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from alembic_pgpatterns.runner.advanced_alchemy import take_over
 from alembic_pgpatterns.runner.computed import computed_is_stored
 from alembic_pgpatterns.runner.drivers import ASYNC_DRIVERS, usable_driver
 from alembic_pgpatterns.runner.messages import Supplies
@@ -20,17 +19,12 @@ def supplied(config: Any, supplies: Supplies) -> Iterator[None]:
     Args:
         config: Alembic's; it changes.
         supplies: of the settings.
-
-    Raises:
-        PgPatternsError: the configuration of advanced-alchemy cannot be imported.
     """
     set_options(config, supplies.options)
     if supplies.stores_computed:
         computed_is_stored()
     watched_attributes(config).missing.clear()
     asked_options(config).clear()
-    if supplies.advanced_alchemy is not None:
-        take_over(config, supplies.advanced_alchemy)
     if not supplies.replace_sqlite:
         yield
         return

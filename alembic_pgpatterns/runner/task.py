@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from alembic_pgpatterns.processes.channel import Parent
+from alembic_pgpatterns.runner.application import application
 from alembic_pgpatterns.runner.messages import Route
 from alembic_pgpatterns.runner.run_env import environment_variables
 from alembic_pgpatterns.runner.sandbox import sandboxed
@@ -27,6 +28,7 @@ def redirected(config: Any, parent: Parent, route: Route) -> Iterator[None]:
         redirect(access, access.prepare, access.statement) as routes,
         supplied(config, route.supplies),
         sandboxed(),
+        application(config, route.supplies),
     ):
         routes.databases.update(route.databases)
         yield

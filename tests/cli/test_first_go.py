@@ -28,7 +28,7 @@ def check(project: Project, *arguments: str, code: int = 0) -> dict:
     formats = ("--format", "json=report.json", "--format", "text")
     run = project.alembic("pgcheck", *formats, "--exit-zero", "--no-downgrade", *arguments)
     assert run.returncode == code, run.stderr
-    report = json.loads((project.folder / "report.json").read_text()) | {"text": run.stdout}
+    report = json.loads((project.folder / "report.json").read_text()) | {"text": run.stdout, "stderr": run.stderr}
     assert "missing-primary-key public.book" in {finding["fingerprint"] for finding in report["findings"]}
     return report
 
@@ -53,8 +53,10 @@ def test_a_default_url_of_sqlite(project: Project) -> None:
 
 def test_a_default_url_of_sqlite_in_memory(project: Project) -> None:
     ini(project, "[alembic]\nscript_location = %(here)s/migrations\nsqlalchemy.url = sqlite://\n")
-    project.env(engine=ENGINE)
-    assert "replace_sqlite = true" in hints(check(project))
+    project.env(head="import warnings\nwarnings.warn('of a library')", engine=ENGINE)
+    report = check(project)
+    assert "replace_sqlite = true" in hints(report)
+    assert report["stderr"] == "", "Python's warnings are shown with -v, or after a failure"
 
 
 @pytest.mark.long

@@ -184,7 +184,7 @@ def test_branches_and_merges(shop: Project) -> None:
     assert run.returncode == 0, run.stderr
     assert "c3_c.py: up, down and up again" in run.stdout
     refused = shop.alembic("pgrevision", "-m", "d").stderr.lower()
-    assert "more than one head" in refused.replace("multiple", "more than one")
+    assert "the history has 2 heads" in refused
     with_hooks(shop, "pgpatterns")
     merged = shop.alembic("merge", "heads", "-m", "merge")
     assert merged.returncode == 0, merged.stderr

@@ -66,11 +66,25 @@ def test_a_fix_is_checked_as_the_command_was_started(initialised: Framework, pro
     assert "Models and database still differ" in done.stdout and "index" not in done.stdout.partition("differ")[2]
 
 
-@pytest.mark.parametrize("command", [("pgcheck",), ("-c", "migrations/alembic.ini", "pgrevision", "-m", "first")])
-def test_alembic_says_that_flask_has_the_commands(initialised: Framework, command: tuple[str, ...]) -> None:
+def test_alembic_finds_the_application(initialised: Framework) -> None:
     (initialised.folder / "migrations/versions/0001_first.py").write_text(BY_HAND)
-    done = initialised.run("alembic", *command, code=255)
-    assert "`flask pgcheck`, `flask pgrevision`" in done.stdout + done.stderr
+    del initialised.variables["FLASK_APP"]
+    (initialised.folder / "app.py").rename(initialised.folder / "shop.py")
+    for program in ("alembic", "flask"):
+        report = initialised.run(program, "pgcheck", code=1).stdout
+        assert "1 revision, 2 tables" in report and "unindexed-foreign-key" in report and "NOT CHECKED" not in report
+        assert 'flask_app = "shop' in report
+    initialised.run("alembic", "-c", "migrations/alembic.ini", "pgrevision", "-m", "next")
+    assert initialised.versions().count("down_revision") > 1
+
+
+def test_an_application_that_cannot_be_found(initialised: Framework) -> None:
+    (initialised.folder / "migrations/versions/0001_first.py").write_text(BY_HAND)
+    del initialised.variables["FLASK_APP"]
+    (initialised.folder / "app.py").write_text("")
+    for program in ("alembic", "flask"):
+        said = initialised.run(program, "pgcheck", code=255).stderr
+        assert 'flask_app = "package.module:create_app"' in said and "any value works" not in said
 
 
 def test_a_folder_of_another_name_is_found(initialised: Framework) -> None:
@@ -97,9 +111,9 @@ def test_an_env_py_that_asks_flask_without_flask_migrate(project: Framework) -> 
     (project.folder / "history/env.py").write_text(ASKS_FLASK)
     (project.folder / "history/script.py.mako").write_text(MAKO)
     (project.folder / "history/versions/0001_first.py").write_text(BY_HAND)
-    assert "flask --app" in project.run("alembic", "pgcheck", code=255).stderr
-    report = project.run("flask", "pgcheck", code=1).stdout
-    assert "1 revision, 2 tables" in report and "unindexed-foreign-key" in report and "not checked" not in report
+    for program in ("alembic", "flask"):
+        report = project.run(program, "pgcheck", code=1).stdout
+        assert "1 revision, 2 tables" in report and "unindexed-foreign-key" in report and "not checked" not in report
     project.run("flask", "pgfix", "--select", "unindexed-foreign-key", "--models")
     assert "ix_book_order_author_id" in project.versions("history/versions")
 

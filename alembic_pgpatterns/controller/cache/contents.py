@@ -80,6 +80,7 @@ def _surroundings(project: Project, settings: Settings, binaries: Binaries) -> I
         list(settings.extensions),
         list(settings.models),
         settings.advanced_alchemy,
+        settings.flask_app,
         settings.stores_computed,
     ]
     yield digest_of(settings.path(settings.prepare)) if settings.prepare is not None else None

@@ -1,0 +1,126 @@
+"""Where a project makes what its env.py asks for, read from its files: an application, or its configuration."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic_pgpatterns.controller.model_search import project_files
+
+_CONFIGURATIONS = ("SQLAlchemyAsyncConfig", "SQLAlchemySyncConfig")
+_PLUGINS = ("SQLAlchemyPlugin", "SQLAlchemyInitPlugin", "AdvancedAlchemy", "Litestar")
+_NO_APPLICATION = ("env.py", "conftest.py", "setup.py")
+"""They may make an application for their own use; whoever imports them gets more than that."""
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A file that may say something: its module as it is imported, and its tree."""
+
+    module: str
+    tree: ast.Module
+
+
+def flask_applications(folder: Path) -> tuple[str, ...]:
+    """What makes a Flask application, the likeliest first, as ``flask --app`` takes it.
+
+    Args:
+        folder: in which the command runs. Modules are imported from there.
+    """
+    sources = list(_sources(folder, folder, ("Flask", "create_app", "_app(")))
+    factories = {item.name for source in sources for item in _functions(source.tree) if _makes_flask(item)}
+    made = [
+        _for_flask(source.module, name) for source in sources for name in _assigned(source.tree, {"Flask", *factories})
+    ]
+    by_factory = [
+        f"{source.module}:{item.name}"
+        for source in sources
+        for item in _functions(source.tree)
+        if item.name in factories and _needs_nothing(item)
+    ]
+    return tuple(dict.fromkeys([*sorted(made, key=_depth), *sorted(by_factory, key=_depth)]))
+
+
+def alchemy_configurations(folder: Path) -> tuple[str, ...]:
+    """What has the configuration of advanced-alchemy, the likeliest first, as the setting of that name takes it.
+
+    Args:
+        folder: in which the command runs. Modules are imported from there, and from ``src`` in it.
+    """
+    source_folder = folder / "src"
+    words = (*_CONFIGURATIONS, *_PLUGINS)
+    in_folder = [item for item in _sources(folder, folder, words) if not item.module.startswith("src.")]
+    in_source = list(_sources(source_folder, source_folder, words)) if source_folder.is_dir() else []
+    sources = sorted([*in_source, *in_folder], key=lambda item: _depth(item.module))
+    # The configuration itself first: to import an application may need more of its surroundings.
+    groups = ({*_CONFIGURATIONS}, *({name} for name in _PLUGINS))
+    return tuple(
+        dict.fromkeys(
+            f"{source.module}:{name}"
+            for group in groups
+            for source in sources
+            for name in _assigned(source.tree, group)
+        )
+    )
+
+
+def _sources(folder: Path, root: Path, words: tuple[str, ...]) -> Iterator[_Source]:
+    for path in sorted(project_files(folder)):
+        if path.name in _NO_APPLICATION:
+            continue
+        try:
+            text = path.read_text("utf-8")
+            if any(word in text for word in words):
+                yield _Source(_module(path, root), ast.parse(text))
+        except (OSError, SyntaxError, ValueError, RecursionError):
+            continue
+
+
+def _module(path: Path, root: Path) -> str:
+    parts = path.relative_to(root).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts) or "__init__"
+
+
+def _depth(name: str) -> tuple[int, str]:
+    return name.count("."), name
+
+
+def _for_flask(module: str, name: str) -> str:
+    # Flask itself looks for these names in a module.
+    return module if name in ("app", "application") else f"{module}:{name}"
+
+
+def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
+    yield from (item for item in tree.body if isinstance(item, ast.FunctionDef))
+
+
+def _makes_flask(function: ast.FunctionDef) -> bool:
+    return any(_called(node) == "Flask" for node in ast.walk(function))
+
+
+def _needs_nothing(function: ast.FunctionDef) -> bool:
+    arguments = function.args
+    needed = len(arguments.posonlyargs) + len(arguments.args) - len(arguments.defaults)
+    return needed == 0 and all(default is not None for default in arguments.kw_defaults)
+
+
+def _assigned(tree: ast.Module, functions: set[str]) -> list[str]:
+    """The names of a module that hold what one of the functions returns."""
+    return [name for name, value in _assignments(tree) if _called(value) in functions]
+
+
+def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    for item in tree.body:
+        if isinstance(item, ast.Assign):
+            yield from ((target.id, item.value) for target in item.targets if isinstance(target, ast.Name))
+        elif isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name) and item.value is not None:
+            yield item.target.id, item.value
+
+
+def _called(node: ast.AST) -> str:
+    if not isinstance(node, ast.Call):
+        return ""
+    function = node.func
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")

@@ -1,0 +1,78 @@
+"""The application that env.py asks for, found in the project's files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from alembic_pgpatterns.controller.application_search import alchemy_configurations, flask_applications
+
+FACTORY = "from flask import Flask\n\ndef {}({}):\n    return Flask(__name__)\n"
+
+FLASK = {
+    "a module with app": ({"main.py": "from flask import Flask\napp = Flask(__name__)"}, ["main"]),
+    "a module with another name": ({"web.py": "import flask\nserver = flask.Flask(__name__)"}, ["web:server"]),
+    "a factory": ({"shop/factory.py": FACTORY.format("make", "config=None")}, ["shop.factory:make"]),
+    "a factory in a package": (
+        {"shop/__init__.py": FACTORY.format("create_app", "*, debug=False")},
+        ["shop:create_app"],
+    ),
+    "a factory that needs an argument, and who gives it": (
+        {
+            "shop/app.py": FACTORY.format("init_app", "config"),
+            "autoapp.py": "from shop.app import init_app\napp = init_app('dev')",
+        },
+        ["autoapp"],
+    ),
+    "applications before factories, the nearest first": (
+        {
+            "shop/app.py": FACTORY.format("create_app", ""),
+            "shop/deep/web.py": "from shop.app import create_app\napplication = create_app()",
+            "wsgi.py": "from shop.app import create_app\napp: object = create_app()",
+        },
+        ["wsgi", "shop.deep.web", "shop.app:create_app"],
+    ),
+    "not the one that env.py makes for itself, nor those of tests": (
+        {
+            "shop/app.py": FACTORY.format("create_app", ""),
+            "migrations/env.py": "from shop.app import create_app\napp = create_app()",
+            "tests/app.py": "from shop.app import create_app\napp = create_app()",
+        },
+        ["shop.app:create_app"],
+    ),
+    "another framework's": ({"main.py": "from fastapi import FastAPI\napp = FastAPI()\n# no Flask here"}, []),
+    "a file that is no Python": ({"main.py": "app = Flask(", "web.py": "app = Flask(__name__)"}, ["web"]),
+}
+
+CONFIGURATION = "alchemy = SQLAlchemyAsyncConfig(connection_string='sqlite://')"
+ALCHEMY = {
+    "in a module": ({"app.py": CONFIGURATION}, ["app:alchemy"]),
+    "below src": ({"src/shop/config.py": CONFIGURATION}, ["shop.config:alchemy"]),
+    "the configuration before the application": (
+        {
+            "a.py": "app = Litestar(plugins=[])",
+            "shop/config.py": CONFIGURATION,
+            "plugins.py": "x = SQLAlchemyPlugin(c)",
+        },
+        ["shop.config:alchemy", "plugins:x", "a:app"],
+    ),
+    "none": ({"app.py": "engine = create_engine('sqlite://')"}, []),
+}
+
+
+def _write(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(("files", "expected"), FLASK.values(), ids=FLASK)
+def test_flask(tmp_path: Path, files: dict[str, str], expected: list[str]) -> None:
+    assert list(flask_applications(_write(tmp_path, files))) == expected
+
+
+@pytest.mark.parametrize(("files", "expected"), ALCHEMY.values(), ids=ALCHEMY)
+def test_advanced_alchemy(tmp_path: Path, files: dict[str, str], expected: list[str]) -> None:
+    assert list(alchemy_configurations(_write(tmp_path, files))) == expected
