@@ -22,10 +22,13 @@ Table("person", metadata, Column("id", BigInteger, primary_key=True), Column("na
 Table("letter", metadata, Column("id", BigInteger, primary_key=True))
 """
 NEW = f"""{HEAD}
+from alembic_pgpatterns.declare import Grant, Policy, RowSecurity
+
 Table("person", metadata, Column("id", BigInteger, primary_key=True), Column("name", Text, nullable=False),
     Column("email", Text, nullable=False, default="nobody@example.org"), Column("limited", Text),
     Index("ix_person_name", "name"))
-Table("mail", metadata, Column("id", BigInteger, primary_key=True))
+Table("mail", metadata, Column("id", BigInteger, primary_key=True), RowSecurity(),
+    Policy("own", using="id = (SELECT 1)"), Grant("SELECT", "pg_monitor"))
 """
 OLD_ROW = "INSERT INTO person (id, fax) SELECT coalesce(max(id), 0) + 1, '1' FROM person"
 NEW_ROW = "INSERT INTO person (id, name, email) SELECT coalesce(max(id), 0) + 1, 'n', 'e' FROM person"
@@ -62,7 +65,7 @@ def test_old_and_new_code_run_between_the_phases(shop: Project, directives: bool
     assert run.returncode == 0, run.stderr
     assert "contract: run part" in run.stdout
     # What is dropped may be a rename, and rows may lack a name.
-    warnings = [line for line in run.stdout.splitlines() if "warning: " in line]
+    warnings = [line for line in run.stdout.splitlines() if "warning: " in line and "public.mail" not in line]
     assert all("drop-under-running-code" in line or "person.name" in line for line in warnings)
     marks = [MARK in path.read_text() for path in in_order(shop)]
     assert marks == sorted(marks)

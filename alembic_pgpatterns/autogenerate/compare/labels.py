@@ -11,9 +11,10 @@ from alembic.operations import ops
 from alembic_pgpatterns.autogenerate.compare.type_catalog import NamedType, TypeUser
 from alembic_pgpatterns.autogenerate.compare.type_dependents import Dependent, read_dependents
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import droppable_views
+from alembic_pgpatterns.autogenerate.rewrite.enum_ops import EnumLabelOp, EnumPlace, InPhases, NewEnumOp
 from alembic_pgpatterns.autogenerate.rewrite.kept_objects import restored_objects, saved_objects
 from alembic_pgpatterns.autogenerate.rewrite.lock_block import attempts
-from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, EnumLabelOp, EnumPlace, NewEnumOp, Note
+from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, Note
 from alembic_pgpatterns.autogenerate.rewrite.view_blocks import restored, saved
 from alembic_pgpatterns.autogenerate.rewrite.view_sql import Column
 from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
@@ -72,7 +73,7 @@ def compare_labels(
     if only_adds(declared, actual):
         return [
             *_held(name, dependents, "The downgrade"),
-            *_with_way_back(_added(name, new, old), name, declared, actual, dependents),
+            *_with_way_back(_added(name, new, old)[0], name, declared, actual, dependents),
         ]
     rest = [item for item in dependents if item.key not in changed.dropped]
     before = changed.with_new_defaults(actual)
@@ -80,9 +81,24 @@ def compare_labels(
     down = replaced(name, before, old, rest)
     op = _new_enum(up, down, actual, (not set(old) <= set(new), not set(new) <= set(old)))
     op.undo_note = _lost(name, actual, new, old)
+    if op.removes and op.undo_removes:
+        op.in_phases = _in_phases(name, declared, before, changed, rest)
     result = [*_held(name, dependents, "This"), _replaced_note(name, actual, new, old), op]
     apart = [*views, *dict.fromkeys(item.name for item in rest if item.comes_back)]
     return [*([_apart(name, apart)] if apart else []), *result]
+
+
+def _in_phases(
+    name: str, declared: Any, actual: NamedType, changed: Changed, dependents: Sequence[Dependent]
+) -> InPhases:
+    """First the new labels beside the old ones, then the old ones go."""
+    new = tuple(declared.enums)
+    added, both = _added(name, new, actual.labels)
+    up = replaced(name, _with_defaults(actual, changed.folded), new, dependents)
+    down = replaced(name, actual, both, dependents)
+    return InPhases(
+        tuple(_with_way_back(added, name, declared, actual, dependents)), _new_enum(up, down, actual, (True, False))
+    )
 
 
 def _new_enum(up: str, down: str, actual: NamedType, removes: tuple[bool, bool]) -> NewEnumOp:
@@ -119,18 +135,19 @@ def _held(name: str, dependents: Sequence[Dependent], label: str) -> list[ops.Mi
     return [CommentOp(lines)]
 
 
-def _added(name: str, new: Sequence[str], old: Sequence[str]) -> list[EnumLabelOp]:
-    existing = list(old)
+def _added(name: str, new: Sequence[str], old: Sequence[str]) -> tuple[list[EnumLabelOp], tuple[str, ...]]:
+    """The ops that add labels, and all labels after them."""
+    labels = list(old)
     result: list[EnumLabelOp] = []
     for position, label in enumerate(new):
-        if label in existing:
+        if label in labels:
             continue
         # Without a place the label becomes the last one, and the order of an enum decides how its values are sorted.
-        place = f" AFTER {_literal(new[position - 1])}" if position else f" BEFORE {_literal(existing[0])}"
-        place = "" if position and new[position - 1] == existing[-1] else place
-        existing.insert(position, label)
+        place = f" AFTER {_literal(new[position - 1])}" if position else f" BEFORE {_literal(labels[0])}"
+        place = "" if position and new[position - 1] == labels[-1] else place
+        labels.insert(labels.index(new[position - 1]) + 1 if position else 0, label)
         result.append(EnumLabelOp(f"ALTER TYPE {name} ADD VALUE IF NOT EXISTS {_literal(label)}{place}"))
-    return result
+    return result, tuple(labels)
 
 
 def _with_way_back(
@@ -148,7 +165,7 @@ def _fixed(name: str, declared: Any, actual: NamedType) -> list[ops.MigrateOpera
     reason = f"PostgreSQL cannot put a new type in its place, because {' and '.join(actual.fixed)}"
     if only_adds(declared, actual):
         comment = CommentOp((f"# pgpatterns: The downgrade leaves new labels of {name}.", f"#   {reason}."))
-        return [comment, *_added(name, tuple(declared.enums), actual.labels)]
+        return [comment, *_added(name, tuple(declared.enums), actual.labels)[0]]
     state = f"{name} keeps its labels ({listed(actual.labels)}), and the models say ({listed(declared.enums)})"
     advice = "Declare the labels that the database has, or move the values to a column of another type"
     return [CommentOp.of(Note(ModelDrift.name, f"labels of {name}", f"{state}. {reason}. {advice}", warns=True))]

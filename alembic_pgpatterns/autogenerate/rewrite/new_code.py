@@ -18,6 +18,7 @@ from alembic_pgpatterns.autogenerate.rewrite.changes import Change, altered
 from alembic_pgpatterns.autogenerate.rewrite.column_back import fits
 from alembic_pgpatterns.autogenerate.rewrite.columns import default_text
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
+from alembic_pgpatterns.autogenerate.rewrite.enum_ops import InPhases, NewEnumOp
 from alembic_pgpatterns.autogenerate.rewrite.filling import FILLING, stand_in
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, Note
 from alembic_pgpatterns.autogenerate.rewrite.steps import source_of
@@ -91,9 +92,18 @@ def _with_room(change: Change, loss: _Loss) -> tuple[Change, ...]:
         return _before_drop(change, op, loss)
     if isinstance(op, ops.DropConstraintOp | ops.DropIndexOp) and _refuses(op, loss):
         return (replace(change, up=_in_phase(op, "expand")),)
+    if isinstance(op, NewEnumOp) and op.in_phases is not None:
+        return _labels_first(change, op.in_phases)
     if isinstance(op, ops.CreatePrimaryKeyOp) and _replaces(op, loss):
         return (replace(change, up=_in_phase(op, "contract")),)
     return (change,)
+
+
+def _labels_first(change: Change, phases: InPhases) -> tuple[Change, ...]:
+    """New code may write the new labels before the old ones go, which old code may still write."""
+    added = (Change(op, (op.back,) if op.back is not None else ()) for op in phases.added)
+    down = tuple(phases.removed.reverse() if isinstance(op, NewEnumOp) else op for op in change.down)
+    return (*added, replace(change, up=phases.removed, down=down))
 
 
 def _in_phase(op: ops.MigrateOperation, phase: str) -> ops.MigrateOperation:

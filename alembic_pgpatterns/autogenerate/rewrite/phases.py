@@ -13,11 +13,13 @@ from alembic.operations import ops
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import table_of
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
+from alembic_pgpatterns.autogenerate.rewrite.enum_ops import EnumLabelOp, NewEnumOp
 from alembic_pgpatterns.autogenerate.rewrite.new_code import PHASE
-from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, DropTypeOp, NewEnumOp
+from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, DropTypeOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Planned, Step, columns_of, source_of, touches
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import assignable, narrows
 from alembic_pgpatterns.autogenerate.rewrite.view_blocks import RetypeUnderViewsOp
+from alembic_pgpatterns.operations.directive import Directive
 from alembic_pgpatterns.revisions.contract import MARK
 
 LINES = (MARK, "# Run this when no process runs the code of the release before: it would fail from here on.")
@@ -60,8 +62,11 @@ def losing_last(planned: Sequence[Planned], facts: Facts) -> list[Planned]:
     movable: set[int] = set()
     for number in reversed(range(len(planned))):
         followers = (n for n in range(number + 1, len(planned)) if touched[n].follows(touched[number]))
-        # What stays behind a drop, such as a new column of the same name, keeps the drop where it is.
-        if isinstance(planned[number].change.up, _LOSES) and movable.issuperset(followers):
+        # What stays behind a drop, such as a new column of the same name, keeps the drop where it is. Grants and the
+        # like, of which nobody knows what they read, go with it: no row makes them fail.
+        op = planned[number].change.up
+        moves = isinstance(op, _LOSES) or (isinstance(op, Directive) and touched[number].everything)
+        if moves and movable.issuperset(followers):
             movable.add(number)
     others = [
         step.level
@@ -94,7 +99,9 @@ def _waiting(planned: Sequence[Planned], facts: Facts) -> set[int]:
     dropped = {key for position in waiting for key in _dropped(changes[position], facts)}
     waiting |= {position for position, op in enumerate(changes) if _is_part_of(op, dropped, facts)}
     for position, touch in enumerate(touched):
-        if any(touch.follows(touched[earlier]) for earlier in waiting if earlier < position):
+        # A label that comes needs nothing of what goes, and new code may write it before.
+        is_label = isinstance(changes[position], EnumLabelOp)
+        if not is_label and any(touch.follows(touched[earlier]) for earlier in waiting if earlier < position):
             waiting.add(position)
     return waiting
 

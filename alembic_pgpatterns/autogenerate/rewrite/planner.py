@@ -12,9 +12,10 @@ from alembic_pgpatterns.autogenerate.rewrite import columns, constraints, indexe
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, adds_labels, altered
 from alembic_pgpatterns.autogenerate.rewrite.column_back import column_back
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
+from alembic_pgpatterns.autogenerate.rewrite.enum_ops import EnumLabelOp, NewEnumOp
 from alembic_pgpatterns.autogenerate.rewrite.new_names import RenameOp
 from alembic_pgpatterns.autogenerate.rewrite.plain_steps import plain
-from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp, EnumLabelOp, NewEnumOp, SqlOp
+from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.replaced_index import ReplaceIndexOp, plan_replace_index
 from alembic_pgpatterns.autogenerate.rewrite.statement_locks import again_or_none, waits_for_a_strong_lock
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Planned, Step, levelled

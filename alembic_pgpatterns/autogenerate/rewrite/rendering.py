@@ -166,46 +166,6 @@ class DropTypeOp(SqlOp):
     after_drops = True
 
 
-@dataclass(frozen=True, slots=True)
-class EnumPlace:
-    """An enum, and the columns that have it."""
-
-    key: tuple[str, str]
-    """Schema and name."""
-    columns: tuple[tuple[str, str, str], ...]
-    """Schema, table and name."""
-
-
-class NewEnumOp(SqlOp):
-    """A new type in the place of an enum: one DO statement, which rewrites the tables and can run twice.
-
-    ``removes``: whether labels go, which the code of the release before may still write, and the same of the undoing.
-    """
-
-    def __init__(self, statement: str, undo: str, place: EnumPlace, removes: tuple[bool, bool]) -> None:
-        self.place = place
-        self.removes, self.undo_removes = removes
-        super().__init__(statement, undo, locks=[column[:2] for column in place.columns])
-
-    def reverse(self) -> NewEnumOp:
-        """The old type in the place of the new one."""
-        assert self.undo is not None
-        back = NewEnumOp(self.undo, self.statement, self.place, (self.undo_removes, self.removes))
-        back.note, back.undo_note = self.undo_note, self.note
-        return back
-
-
-class EnumLabelOp(SqlOp):
-    """``ALTER TYPE … ADD VALUE``, which has to be committed before the label is used."""
-
-    back: NewEnumOp | None = None
-    """What takes the label away again. PostgreSQL cannot: a new type replaces the old one."""
-
-    def reverse(self) -> ops.MigrateOperation:
-        """The type without the label, or nothing where another label's op takes away several."""
-        return self.back or CommentOp()
-
-
 class AlterTableOp(SqlOp):
     """One statement on a table for which Alembic has no operation, or none that keeps everything.
 

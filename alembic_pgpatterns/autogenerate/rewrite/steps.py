@@ -17,17 +17,12 @@ from sqlalchemy import ForeignKeyConstraint
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, table_of
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
+from alembic_pgpatterns.autogenerate.rewrite.enum_ops import NewEnumOp
 from alembic_pgpatterns.autogenerate.rewrite.inner_types import named_types_of
 from alembic_pgpatterns.autogenerate.rewrite.new_names import RenameOp
-from alembic_pgpatterns.autogenerate.rewrite.rendering import (
-    AlterTableOp,
-    CommentOp,
-    InlineReferenceOp,
-    NewEnumOp,
-    Note,
-    sql_text,
-)
+from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp, InlineReferenceOp, Note, sql_text
 from alembic_pgpatterns.autogenerate.rewrite.view_sql import Column
+from alembic_pgpatterns.operations.directive import Directive
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +144,8 @@ def touches(op: ops.MigrateOperation, facts: Facts) -> Touch:
         return Touch()
     if isinstance(op, NewEnumOp):
         return _new_enum(op)
+    if isinstance(op, Directive):
+        return _directive(op, facts)
     schema, name = table_of(op)
     if name is None or (isinstance(op, ops.ExecuteSQLOp) and not isinstance(op, AlterTableOp)):
         return Touch(everything=True)
@@ -189,6 +186,24 @@ def touches(op: ops.MigrateOperation, facts: Facts) -> Touch:
     if alters:
         return _together(touches(alter, facts) for alter in alters)
     return _touches_object(op, table, reads, facts)
+
+
+_OF_ONE_TABLE = frozenset(
+    ("enable_row_security", "disable_row_security", "create_policy", "alter_policy", "drop_policy")
+)
+
+
+def _directive(op: Any, facts: Facts) -> Touch:
+    """Row security and policies are about one table, if no expression asks another one."""
+    forms = [form for form in (op, getattr(op, "_reverse", None)) if form is not None]
+    texts = [str(getattr(form, part, None) or "") for form in forms for part in ("using", "with_check")]
+    words = {word for text in texts for word in _names(text)}
+    unknown = op.name == "drop_policy" and len(forms) == 1
+    if op.name not in _OF_ONE_TABLE or unknown or "from" in map(str.lower, words):
+        return Touch(everything=True)
+    table = facts.key(op.schema, op.table)
+    reads = {("table", *table), *(("column", *table, word) for word in words)}
+    return Touch(frozenset(reads), frozenset({("policy", *table, str(getattr(op, "policy", "")))}))
 
 
 def _new_name(op: RenameOp, table: TableKey) -> frozenset[Key]:
