@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Index, text
 
 from alembic_pgpatterns.autogenerate.compare.columns import LEFT_DEFAULTS, left_defaults
+from alembic_pgpatterns.autogenerate.compare.composites import compare_composites
 from alembic_pgpatterns.autogenerate.compare.dropped import exactly
 from alembic_pgpatterns.autogenerate.compare.entities import entities_see, entities_see_no_more, in_order
 from alembic_pgpatterns.autogenerate.compare.enum_plugin import with_dependents_released
@@ -97,6 +98,7 @@ def after(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
     upgrade_ops.ops = exactly(with_children(upgrade_ops.ops, target.metadata), forms)
     upgrade_ops.ops = with_released_keys(upgrade_ops.ops, forms, target.default_schema)
     compare_types(context, upgrade_ops, target.metadata)
+    compare_composites(context, upgrade_ops, target.metadata)
     upgrade_ops.ops = with_dependents_released(context, upgrade_ops.ops, target.default_schema)
     compare_views(context, upgrade_ops, target.metadata)
     upgrade_ops.ops = with_persistence_placed(in_order(upgrade_ops.ops))

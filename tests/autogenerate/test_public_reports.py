@@ -157,3 +157,27 @@ def test_a_type_whose_repr_is_no_code(project: InProcess) -> None:
     sa.Table("box", metadata, sa.Column("id", sa.BigInteger, primary_key=True), sa.Column("p", kind))
     there_and_back(project, metadata)
     there_and_back(project, models(box()))
+
+
+class Composite(Pair, sa.types.SchemaType):
+    """The same with a name that SQLAlchemy's metadata knows."""
+
+    def __init__(self, name: str, columns: list[sa.Column[Any]], **_: Any) -> None:
+        sa.types.SchemaType.__init__(self, name=name)
+        self.columns = columns
+
+
+def test_a_composite_type_comes_and_goes_with_its_columns(project: InProcess) -> None:
+    def with_pair(*fields: sa.Column[Any]) -> sa.MetaData:
+        metadata = models(box())
+        metadata.tables["box"].append_column(sa.Column("p", Composite("pair", list(fields))))
+        metadata.tables["box"].append_column(sa.Column("ps", sa.ARRAY(Composite("pair", list(fields)))))
+        return metadata
+
+    there_and_back(project, models(box()))
+    there_and_back(project, with_pair(sa.Column("one", sa.Integer), sa.Column("Two", sa.Text)))
+    there_and_back(project, with_pair(sa.Column("one", sa.Integer), sa.Column("three", sa.Date)))
+    (changed,) = project.revise(with_pair(sa.Column("one", sa.BigInteger), sa.Column("three", sa.Date)))
+    assert "The models have one of pair as bigint, the database as" in changed.upgrade
+    there_and_back(project, models(box()))
+    assert project.look.execute("SELECT to_regtype('pair')").fetchone() == (None,)

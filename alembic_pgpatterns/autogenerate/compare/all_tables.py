@@ -19,6 +19,7 @@ from alembic_pgpatterns.autogenerate.compare.forms import Forms, read_all_forms
 from alembic_pgpatterns.autogenerate.compare.scratch import Printed, named_types, print_declared, rolled_back
 from alembic_pgpatterns.autogenerate.compare.type_catalog import NamedType, read_types
 from alembic_pgpatterns.autogenerate.rewrite.extensions import extensions_of
+from alembic_pgpatterns.autogenerate.rewrite.inner_types import composites_of
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -69,6 +70,8 @@ class AllTables:
             existing = types.get((item.schema or self.default_schema, str(item.name)))
             if existing is None or (existing.kind == "e" and existing.labels != tuple(item.enums)):
                 return False
+        if any(composites_of(column.type) for column in table.columns):
+            return False
         return not any(extensions_of(table)) and not self.metadata._sequences
 
     def print_declared(self, table: Table) -> Printed | None:

@@ -33,7 +33,7 @@ from sqlalchemy.schema import (
 from alembic_pgpatterns.autogenerate.compare.forms import ColumnForm, Forms, read_forms
 from alembic_pgpatterns.autogenerate.compare.type_catalog import read_types
 from alembic_pgpatterns.autogenerate.rewrite.extensions import create_for
-from alembic_pgpatterns.autogenerate.rewrite.inner_types import named_types_of
+from alembic_pgpatterns.autogenerate.rewrite.inner_types import composites_of, create_composite, named_types_of
 from alembic_pgpatterns.autogenerate.rewrite.named_types import create_statement
 from alembic_pgpatterns.autogenerate.rewrite.own_transaction import in_transaction
 from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT
@@ -83,6 +83,7 @@ def print_declared(connection: Connection, table: Table, create_first: Sequence[
                 _attempt(connection, lambda item=item: item.create(connection, checkfirst=True))  # type: ignore[misc]
             create_for(connection, table)
             _create_types(connection, named_types(table))
+            _create_composites(connection, table)
             printed = _print(connection, _plain_copy(table))
         return replace(printed, types=tuple(named_types(table)))
     except SQLAlchemyError:
@@ -226,6 +227,14 @@ def _prepare(connection: Connection, table: Table, types: Sequence[Any]) -> None
     if table.schema:
         _run(connection, CreateSchema(table.schema, if_not_exists=True))
     _create_types(connection, types)
+    _create_composites(connection, table)
+
+
+def _create_composites(connection: Connection, table: Table) -> None:
+    """Create the composite types that the database does not have."""
+    for kind in [kind for column in table.columns for kind in composites_of(column.type)]:
+        statement = text(escape_binds(create_composite(kind)))
+        _attempt(connection, lambda statement=statement: connection.execute(statement))  # type: ignore[misc]
 
 
 def _create_types(connection: Connection, types: Sequence[Any]) -> None:

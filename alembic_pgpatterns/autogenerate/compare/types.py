@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from alembic.operations import ops
@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import SchemaType
 
 from alembic_pgpatterns.autogenerate.compare import domains, labels, sequences
-from alembic_pgpatterns.autogenerate.compare.type_catalog import NamedType, TypeKey, read_types
+from alembic_pgpatterns.autogenerate.compare.type_catalog import NamedType, TypeKey, TypeUser, read_types
 from alembic_pgpatterns.autogenerate.rewrite.changes import flatten, name_of
 from alembic_pgpatterns.autogenerate.rewrite.columns import default_text
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import enum_plugin
@@ -55,7 +55,7 @@ def compare_types(context: AutogenContext, upgrade_ops: ops.UpgradeOps, metadata
             before += _compared(context, item, actual[key], upgrade_ops)
     before = [*map(CommentOp.of, _contradictions(metadata, default) if "e" in kinds else ()), *before]
     unused = [item for key, item in actual.items() if key not in declared]
-    lost = [item for item in unused if _loses_all(item, changes, default)]
+    lost = [item for item in unused if loses_all(item.users, changes, default)]
     # A domain goes before the enum that it is over.
     lost.sort(key=lambda item: item.kind != "d")
     lost += [item for item in unused if not item.users and _is_base_of(item, lost)]
@@ -185,8 +185,14 @@ def _created_inline(changes: Iterable[ops.MigrateOperation], default_schema: str
                 yield (kind.schema or default_schema, str(kind.name))
 
 
-def _loses_all(item: NamedType, changes: Iterable[ops.MigrateOperation], default_schema: str) -> bool:
-    """Whether the revision drops or changes all columns of a type, and there are any."""
+def loses_all(users: Sequence[TypeUser], changes: Iterable[ops.MigrateOperation], default_schema: str) -> bool:
+    """Whether the revision drops or changes all columns of a type, and there are any.
+
+    Args:
+        users: the columns that have the type.
+        changes: the ops of the revision, without containers.
+        default_schema: of ops without one.
+    """
     lost: set[tuple[str, str, str | None]] = set()
     for op in changes:
         schema = getattr(op, "schema", None) or default_schema
@@ -194,9 +200,7 @@ def _loses_all(item: NamedType, changes: Iterable[ops.MigrateOperation], default
             lost.add((schema, op.table_name, None))
         elif isinstance(op, ops.DropColumnOp) or (isinstance(op, ops.AlterColumnOp) and op.modify_type is not None):
             lost.add((schema, op.table_name, str(op.column_name)))
-    return bool(item.users) and all(
-        (user.schema, user.table, user.column) in lost or (user.schema, user.table, None) in lost for user in item.users
-    )
+    return bool(users) and all(user.key in lost or (user.schema, user.table, None) in lost for user in users)
 
 
 def _is_base_of(item: NamedType, domains: Iterable[NamedType]) -> bool:

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
-from sqlalchemy import Enum, Interval, TypeDecorator
+from sqlalchemy import ARRAY, Enum, Interval, TypeDecorator
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.types import NullType, UserDefinedType
 
+from alembic_pgpatterns.autogenerate.rewrite.inner_types import composites_of
 from alembic_pgpatterns.autogenerate.rewrite.own_transaction import in_transaction
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import type_text
 from alembic_pgpatterns.schema.sql.binds import escape_binds
@@ -120,6 +121,8 @@ def _with_application_types(render: Callable[..., Any], dialect: Any, stored: bo
             return _rendered(kind.dialect_impl(dialect), context)
         if isinstance(kind, Enum) and kind.metadata is not None:
             return _rendered(_without_metadata(kind), context)
+        if isinstance(kind, ARRAY) and composites_of(kind):
+            return _array(kind, context)
         if type(kind).__module__.startswith("sqlalchemy."):
             return render(kind, context)
         if stored and isinstance(kind, TypeDecorator):
@@ -134,6 +137,13 @@ def _with_application_types(render: Callable[..., Any], dialect: Any, stored: bo
         return _stored(kind, dialect, context) if isinstance(kind, TypeDecorator) else render(kind, context)
 
     return render_type
+
+
+def _array(kind: ARRAY[Any], context: AutogenContext) -> str:
+    """An array of a composite type: Alembic puts what is written for the type in place of its repr, by its text."""
+    context.imports.add("from sqlalchemy.dialects import postgresql")
+    dimensions = f", dimensions={kind.dimensions}" if kind.dimensions is not None else ""
+    return f"postgresql.ARRAY({_rendered(kind.item_type, context)}{dimensions})"
 
 
 def _by_name(kind: UserDefinedType[Any], dialect: Any, context: AutogenContext) -> str:
