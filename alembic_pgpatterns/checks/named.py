@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alembic_pgpatterns.advisor.statistics import read_statistics
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.controller.git import common_ancestor, git
 from alembic_pgpatterns.controller.project import Project
@@ -38,6 +37,8 @@ def demand_files(settings: Settings, rows: Path | None = None) -> None:
     """
     prepare_text(settings)
     if settings.stats is not None:
+        from alembic_pgpatterns.advisor.statistics import read_statistics
+
         try:
             # Names without a schema are in that of the project, which is not known yet; the numbers are the same.
             read_statistics(settings.path(settings.stats), Schema("database", ()))

@@ -12,22 +12,20 @@ from alembic_pgpatterns.checks.model_drift import drifts_of
 from alembic_pgpatterns.checks.old_code import broken_by
 from alembic_pgpatterns.checks.old_release import read_old_release, reference_of
 from alembic_pgpatterns.checks.row_counts import with_rows
+from alembic_pgpatterns.checks.scope import ToTrace
 from alembic_pgpatterns.checks.slowed import slowed
 from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
-from alembic_pgpatterns.config.settings import Settings, SettingsError
-from alembic_pgpatterns.controller.cache.history import HistoryCache
-from alembic_pgpatterns.controller.cache.traces import NO_TRACES, Traces
+from alembic_pgpatterns.config.settings import SettingsError
+from alembic_pgpatterns.controller.cache.traces import NO_TRACES
 from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.head_schema import DatabaseAtHead, Head
 from alembic_pgpatterns.controller.history import Revision
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.run import Run
-from alembic_pgpatterns.controller.selection import scope_of
 from alembic_pgpatterns.controller.tracer import TraceResult
 from alembic_pgpatterns.errors import PgPatternsError, first_line
-from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.report_model import Gathered
-from alembic_pgpatterns.findings.revision_patterns import needs_traces, run_history_patterns, run_revision_patterns
+from alembic_pgpatterns.findings.revision_patterns import run_history_patterns, run_revision_patterns
 from alembic_pgpatterns.findings.run_patterns import unique
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.output.counts import counted
@@ -38,53 +36,6 @@ from alembic_pgpatterns.patterns.revisions.slowed_statement import SlowedStateme
 from alembic_pgpatterns.revisions.model import Broken, History, RevisionRun
 from alembic_pgpatterns.runner.paths import relative
 from alembic_pgpatterns.schema.model import Location
-
-
-@dataclass(frozen=True)
-class ToTrace:
-    """The revisions to trace. The first ones have traces from an earlier run; the others must be run.
-
-    ``reason``: why there are none although the history has some. ``expected``: the settings exclude them.
-    """
-
-    scope: tuple[Revision, ...] = ()
-    reason: str | None = None
-    expected: bool = False
-    cached: Traces = NO_TRACES
-
-    @property
-    def others(self) -> tuple[Revision, ...]:
-        """The revisions without a trace from an earlier run."""
-        return self.scope[len(self.cached.runs) :]
-
-    def before(self, project: Project) -> frozenset[str]:
-        """The revisions that must run before the first of the others; empty if there are no others."""
-        names = [script.revision for script in project.revisions] if self.others else []
-        return frozenset(names[: names.index(self.others[0].revision)] if names else ())
-
-
-def to_trace(project: Project, settings: Settings, baseline: Baseline | None, cache: HistoryCache | None) -> ToTrace:
-    """The revisions in scope, with their traces from earlier runs.
-
-    Raises:
-        PgPatternsError: there is no such revision or git reference.
-    """
-    patterns = chosen_patterns(settings, (RevisionPattern, HistoryPattern))
-    reason = _untraceable(settings, patterns) if patterns else None
-    if reason is not None or not patterns:
-        return ToTrace(reason=reason, expected=True)
-    try:
-        scope = scope_of(project, settings, baseline)
-    except PgPatternsError as error:
-        if settings.upgrade_command is None or isinstance(error, SettingsError):
-            raise
-        reason = f"a command of the project's ran them, and their files cannot be read: {first_line(error)}"
-        return ToTrace(reason=f"{reason}. Name them: {LOCATED}", expected=True)
-    cached = cache.runs(scope.revisions, settings.downgrade) if cache is not None else NO_TRACES
-    return ToTrace(scope.revisions, scope.reason, cached=cached)
-
-
-LOCATED = 'alembic_options = { script_location = "app/migrations" }'
 
 
 @dataclass(frozen=True)
@@ -191,14 +142,6 @@ class RevisionCheck:
 
 def _selected(patterns: Sequence[Pattern], cls: type[Pattern]) -> bool:
     return any(isinstance(pattern, cls) for pattern in patterns)
-
-
-def _untraceable(settings: Settings, patterns: Sequence[Pattern]) -> str | None:
-    if not any(needs_traces(type(pattern)) for pattern in patterns):
-        return "no pattern about revisions is selected"
-    if settings.server is not None:
-        return "they are traced with the log of the throw-away server, and --server names another server"
-    return None
 
 
 def _history(project: Project, runs: tuple[RevisionRun, ...]) -> History:

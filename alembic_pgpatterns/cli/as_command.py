@@ -37,5 +37,7 @@ def _few_collections() -> Iterator[None]:
     try:
         yield
     finally:
+        # Else the objects of the command are more than the old threshold, and all of them are looked through.
+        gc.freeze()
         gc.set_threshold(*before)
         gc.unfreeze()

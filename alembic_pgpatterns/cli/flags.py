@@ -6,14 +6,15 @@ import argparse
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alembic_pgpatterns.cli.exit_codes import NOT_DONE, say_error
 from alembic_pgpatterns.cli.interpreter import interpreter
 from alembic_pgpatterns.config.settings import Settings, SettingsError
-from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.patterns import Severity
-from alembic_pgpatterns.report.words import skipped_texts
+
+if TYPE_CHECKING:
+    from alembic_pgpatterns.findings.report_model import Report
 
 
 def flags(options: argparse.Namespace) -> dict[str, object]:
@@ -80,6 +81,8 @@ def incomplete(report: Report, settings: Settings) -> int:
     missed = report.missed if settings.skips_fail else report.broken
     if not missed:
         return 0
+    from alembic_pgpatterns.report.words import skipped_texts
+
     lines = ["\n    ".join(lines) for lines, _ in skipped_texts(missed)]
     way_out = "" if report.broken else '\nTo let such a run pass: --allow-skipped, or fail_on_skipped = "never".'
     say_error("\n  ".join(["FAILED: not everything was checked:", *lines]) + way_out)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from alembic_pgpatterns import report as reports
 from alembic_pgpatterns.cli.exit_codes import FINDINGS
@@ -17,13 +18,16 @@ from alembic_pgpatterns.config.sources import settings_of
 from alembic_pgpatterns.controller.progress import Progress
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.findings.baseline import Baseline, escaped
-from alembic_pgpatterns.findings.report_model import Report
-from alembic_pgpatterns.findings.revision_patterns import about_a_revision
 from alembic_pgpatterns.output.counts import counted
 from alembic_pgpatterns.output.safe_text import one_line
 from alembic_pgpatterns.patterns import Action, registry
 from alembic_pgpatterns.report.progress import progress_on
+
+if TYPE_CHECKING:
+    from alembic_pgpatterns.findings.report_model import Report
+
+_SECRETS = "alembic_pgpatterns.output.secret_sql"
+"""Nearly every report needs it, and its expressions take long to compile."""
 
 
 def run(config: Any, options: argparse.Namespace) -> int:
@@ -40,7 +44,7 @@ def run(config: Any, options: argparse.Namespace) -> int:
             _inform(settings, options, stream)
         return 0
     demand_server(settings)
-    report = _report(config, settings, options)
+    report = _report(config, settings, options, outputs)
     if getattr(options, "verify_cache", False):
         _verify(config, settings)
     if getattr(options, "plan", None):
@@ -60,10 +64,11 @@ def run(config: Any, options: argparse.Namespace) -> int:
     return incomplete(report, settings) or (FINDINGS if failing else 0)
 
 
-def _report(config: Any, settings: Settings, options: argparse.Namespace) -> Report:
+def _report(config: Any, settings: Settings, options: argparse.Namespace, outputs: Iterable[reports.Output]) -> Report:
     with Project(config, settings) as project, progress_on(sys.stderr) as progress:
         # Before the patterns are imported: both processes load what they need at the same time.
         project.start()
+        project.load_while_waiting(*(output.module for output in outputs), _SECRETS)
         if getattr(options, "init", False):
             from alembic_pgpatterns.cli.find_settings import find_settings
 
@@ -126,6 +131,9 @@ def _inform(settings: Settings, options: argparse.Namespace, stream: TextIO) -> 
 
 
 def _accept(report: Report, settings: Settings, stream: TextIO) -> int:
+    from alembic_pgpatterns.findings.baseline import Baseline, escaped
+    from alembic_pgpatterns.findings.revision_patterns import about_a_revision
+
     path = settings.path(settings.baseline)
     before = Baseline.read(path) or Baseline()
     # The heads in the file accept what revisions do: revisions up to them are not checked again.

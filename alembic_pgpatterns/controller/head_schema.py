@@ -13,7 +13,6 @@ from alembic_pgpatterns.controller.cache.history import HistoryCache
 from alembic_pgpatterns.controller.cache.snapshots import Snapshot, forget
 from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.env_run import Databases
-from alembic_pgpatterns.controller.found_models import NAME_THEM, find_models
 from alembic_pgpatterns.controller.models import NO_MODELS, NO_TABLE, ModelSchema, read_models
 from alembic_pgpatterns.controller.position import EMPTY, Position
 from alembic_pgpatterns.controller.project import Project
@@ -21,10 +20,7 @@ from alembic_pgpatterns.controller.scratch_databases import open_server
 from alembic_pgpatterns.controller.upgrade import Upgraded, resumes_alike, upgrade
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.skipped import Skipped
-from alembic_pgpatterns.schema.catalog import reader as catalog
-from alembic_pgpatterns.schema.catalog.seeds import with_seeds
 from alembic_pgpatterns.schema.model import Schema
-from alembic_pgpatterns.schema.overlay import overlay
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.server.throwaway import ThrowawayServer
 
@@ -216,6 +212,10 @@ def _cache_state(run: CachedRun, upgraded: Upgraded | None, *, resume: bool = Fa
 
 
 def _head(run: CachedRun, result: AtHead) -> Head:
+    # What reads a schema is imported by now, while env.py ran; see `Project.load_while_waiting`.
+    from alembic_pgpatterns.schema.catalog import reader as catalog
+    from alembic_pgpatterns.schema.catalog.seeds import with_seeds
+
     skipped = list(result.skipped)
     databases = []
     several = len(result.databases) > 1
@@ -255,6 +255,8 @@ def _found_models(
     run: RunContext, result: AtHead, database: Database, schema: Schema, lack: Skipped
 ) -> tuple[Database, ModelSchema]:
     """The models that the project's files have; without any, what env.py lacks."""
+    from alembic_pgpatterns.controller.found_models import NAME_THEM, find_models  # rarely needed
+
     search = find_models(run, result.scratch, database.models.number or 0, [table.name for table in schema.tables])
     if not search.models.count:
         # What env.py lacks is said already, with the settings that give it.
@@ -284,6 +286,8 @@ def _fit(models: Schema, head: Schema) -> bool:
 
 def enriched(schema: Schema, models: Schema | None) -> Schema:
     """A database's schema with the facts that only the models know."""
+    from alembic_pgpatterns.schema.overlay import overlay
+
     return overlay(schema, models) if models is not None else schema
 
 

@@ -10,7 +10,7 @@ import os
 import pkgutil
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from alembic_pgpatterns.processes import traceback_text
 from alembic_pgpatterns.processes.channel import Closed, receive, send
 from alembic_pgpatterns.processes.codec import CodecError
 from alembic_pgpatterns.processes.program import CAN_FORK, ProgramProcess, program
-from alembic_pgpatterns.processes.supervised import Overdue, SupervisedProcess
+from alembic_pgpatterns.processes.supervised import NOTHING, Overdue, SupervisedProcess
 from alembic_pgpatterns.processes.supervisor import ChildEnds, Main
 from alembic_pgpatterns.runner.bootstrap import BOOTSTRAP, BOOTSTRAP_BY_PORT, ENTRY, Task, config_facts
 from alembic_pgpatterns.runner.messages import Failure
@@ -181,13 +181,14 @@ class ProjectProcess:
         if python is not None:
             self._process.send((allowed, config_facts(config)))
 
-    def request(self, name: str, *values: Any, handlers: Handlers) -> Any:
+    def request(self, name: str, *values: Any, handlers: Handlers, meanwhile: Iterator[object] = NOTHING) -> Any:
         """Send a request and return its result.
 
         Args:
             name: the name of a method of `runner.child.Child`.
             values: its arguments, plain data.
             handlers: what the process may report or ask until then.
+            meanwhile: advanced, step by step, while there is nothing to do but wait.
 
         Raises:
             ProjectFailed: it failed, the process ended, or it took too long.
@@ -196,7 +197,7 @@ class ProjectProcess:
             raise ProjectFailed(Failure("The project's process has ended already."))
         try:
             self._process.send((name, values))
-            kind, answer = self._process.answer(self.time_limit, partial(self._serve, handlers))
+            kind, answer = self._process.answer(self.time_limit, partial(self._serve, handlers), meanwhile)
         except Closed:
             raise self._ended() from None
         except Overdue as error:

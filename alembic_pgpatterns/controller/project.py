@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -70,6 +71,7 @@ class Project:
         self.fresh = fresh
         self._confinement = Confinement.of(settings, fresh=fresh)
         self._history: History | None = None
+        self._later: list[str] = []
         self._process: ProjectProcess | None = None
         self.ways: list[Any] = []
         """What was found out, and given to the project, because without it nothing could be checked; see `ways`."""
@@ -113,7 +115,16 @@ class Project:
         """
         self.start()
         assert self._process is not None
-        return self._process.request(name, *values, handlers=handlers or {})
+        meanwhile = self._load_later() if name == "env" else iter(())
+        return self._process.request(name, *values, handlers=handlers or {}, meanwhile=meanwhile)
+
+    def load_while_waiting(self, *modules: str) -> None:
+        """Import modules, by name, as soon as the project's process runs env.py, when this one would only wait."""
+        self._later += modules
+
+    def _load_later(self) -> Iterator[None]:
+        while self._later:
+            yield importlib.import_module(self._later.pop(0))  # type: ignore[misc]
 
     def limit(self, seconds: float) -> None:
         """Let each further request take no longer than this, and than the settings allow."""

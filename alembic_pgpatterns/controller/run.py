@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from alembic_pgpatterns.controller.head_schema import CachedRun, Head, RunAt, bring_to_head, server_at
 from alembic_pgpatterns.controller.history import Revision
 from alembic_pgpatterns.controller.position import EMPTY, Position
-from alembic_pgpatterns.controller.tracer import TraceResult, trace
 from alembic_pgpatterns.controller.upgrade import Upgraded, upgrade
+
+if TYPE_CHECKING:
+    from alembic_pgpatterns.controller.tracer import TraceResult
 
 
 class Run(CachedRun):
@@ -57,4 +60,6 @@ class Run(CachedRun):
         Raises:
             PgPatternsError: no server could be started.
         """
+        from alembic_pgpatterns.controller.tracer import trace  # not needed where all traces are cached
+
         return trace(self, scope, self.cache.find(before) if self.cache is not None else None)

@@ -36,9 +36,11 @@ _CONNINFO_SPACED = re.compile(rf"(\bpassword\s*=(?!>|=)\s*)({WITHIN}|{QUOTED}|[^
 _PGPASS = re.compile(r"((?<![\w.:*-])[\w.*-]+:(?:\d+|\*):[^:\s/]*:[^:\s/]+:)(?!\*\*\*)[^\s'\"]+")
 _OF_ROLE = re.compile(
     r"(\b(?:ALTER|CREATE)\s+(?:ROLE|USER)\b[^;\n]{0,200}?\b(?:PASSWORD|IDENTIFIED BY)\s+)"
-    r"(?!NULL\b|\*|'\*)('[^']*'|[\w$]+)",
-    re.IGNORECASE,
+    r"(?!NULL\b|\*|'\*)('[^']*'|'[^'\n]*$|[\w$]+)",
+    re.IGNORECASE | re.MULTILINE,
 )
+_ON_INSTANCE = re.compile(rf"(\bOn instance(?:\['[^'\n]{{1,60}}'\]){{0,9}}\['{NAME}'\]:\s+)({QUOTED})", re.IGNORECASE)
+"""jsonschema's."""
 
 _ENTRY_OF_MANY = re.compile(rf"({ENTRY_NAME}\s*:\s*)({CONTAINER})", re.IGNORECASE)
 _CALLED = re.compile(
@@ -130,7 +132,7 @@ def without_named(text: str) -> str:
     """The text without what stands beside the name of a secret."""
     for form in (_HEADER, _BEARER, _ELEMENT, _ENCODED):
         text = form.sub(rf"\1{HIDDEN}", text)
-    for form in (_NAMED, _ATTRIBUTE, _CALLED):
+    for form in (_NAMED, _ATTRIBUTE, _CALLED, _ON_INSTANCE):
         text = form.sub(rf"\1'{HIDDEN}'", text)
     text = _ENTRY_OF_MANY.sub(hide_entry, text)
     for form in (_AMONG, _ENVIRONMENT, _COLUMNS):
@@ -156,13 +158,20 @@ def _after_colon(match: re.Match[str]) -> str:
     return f"{match[1]}{match[2]}{HIDDEN}"
 
 
+def _is_quoted(word: str, text: str) -> bool:
+    return any(f"{mark}{word}" in text or f"{word}{mark}" in text for mark in "'\"") and not IS_NAME.search(word)
+
+
 _WORD = re.compile(r"(?<![\w/])[\w+/-]{4,}==?(?![\w=*])|[^\s'\"`,;:(){}\[\]=<>/@]+")
 
 
 def hidden_everywhere(text: str, original: str) -> str:
-    """Hide what was hidden in one place in all others, if it looks like a secret: a message often says it twice."""
+    """Hide what was hidden in one place in all others, if it looks like a secret: a message often says it twice.
+
+    What it quotes it quotes as it came, so there it may look like any word.
+    """
     before, after = Counter(_WORD.findall(original)), Counter(_WORD.findall(text))
     for word, count in before.items():
-        if 0 < after[word] < count and looks_secret(word):
+        if 0 < after[word] < count and (looks_secret(word) or (len(word) > 4 and _is_quoted(word, text))):
             text = text.replace(word, HIDDEN)
     return text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 HIDDEN = "***"
 MADE_UP = "for-the-check-only-0123456789abcdef"
@@ -85,6 +86,15 @@ def is_named(value: str) -> bool:
     return bool(re.fullmatch(r"[A-Za-z_][\w-]*(?:\.[\w-]+)+|[A-Z]+(?:_[A-Z]+)+", value.strip("'\"`\\")))
 
 
+def _changes_case(word: str) -> bool:
+    """Whether small and capital letters are mixed at random, as in base64: in ``CamelCase`` a word is longer."""
+    letters = re.sub(r"[+/_-]", "", word)
+    if len(letters) < 10 or not letters.isalpha() or not letters.isascii():
+        return False
+    changes = sum(one.isupper() != other.isupper() for one, other in pairwise(letters))
+    return changes / (len(letters) - 1) > 0.42
+
+
 def looks_secret(value: str) -> bool:
     """Whether this is no word, no name and no number: letters and digits, or letters and signs, in a mix."""
     word = re.sub(r"^[bru](?=['\"])", "", value).strip("'\"`\\")[:300]
@@ -92,6 +102,8 @@ def looks_secret(value: str) -> bool:
         return False
     if re.fullmatch(r"(?=[^=]*\d)[\w+/-]{8,}={1,2}", word):
         return True  # base64, which may begin with a slash
+    if _changes_case(word):
+        return True
     if re.match(r"[~.]{0,2}/|\w+(?:/[\w.-]+)+\.\w+$|\w+://", word):
         return False
     if re.fullmatch(r"(?=[^=]*[\d+/])[\w+/-]{4,}={1,2}", word):

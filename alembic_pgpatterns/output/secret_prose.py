@@ -63,6 +63,22 @@ _SHORT = re.compile(
 _BESIDE = re.compile(rf"((?<!expected )(?<![\w/.]){SPOKEN}\s+\(?)(?!\*\*\*)({_VALUE})(?!\s*(?:=|:[^/]))", re.IGNORECASE)
 _KIND = re.compile(r"(\b\w{0,60}?(?:Password|Token|Secret|Credential|ApiKey)\w{0,60}:\s+)(?!\*\*\*)(\S+)")
 """The class of an error, such as InvalidTokenError."""
+_GIVEN = re.compile(
+    # A variable with its value; a command that sets it; a user and his password.
+    r"((?<![\w.-])[A-Z][A-Z0-9_]{0,60}(?:PASSWORD|PASSWD|SECRET|TOKEN|_PASS|_PWD|_KEY) \((?:[Vv]alue:? )?)"
+    rf"({_BARE}|{QUOTED})(?=\))"
+    rf"|(\b(?:setx|ENV|ARG|export|setenv)\s+(?i:{SPOKEN})[\w-]*\s+)({_VALUE})"
+    rf"|(\binvalid value )({_BARE}|{QUOTED})(?= for (?i:{SPOKEN}))"
+    rf"|(\bcredentials:?\s+[\w.@-]{{1,60}}\s?[/:]\s?)({_VALUE})"
+    rf"|(\buser\s+[\w.@-]{{1,60}}\s?[/,]\s+password\s+)({_VALUE})"
+    rf"|((?<![\w.-])(?i:{SPOKEN})(?: ?\|[ \t]*|[ \t]*\t[ \t]*|[ \t]?\.\.\.+[ \t]*))({_VALUE})"
+)
+"""Where only a value can stand, unless it is the type of a column."""
+_TYPE = re.compile(
+    r"(?:text|citext|varchar|char|character|bytea|int\d?|integer|bigint|smallint|uuid|jsonb?|bool|boolean|numeric|float\d?"
+    r"|real|date|time|timestamp|timestamptz|interval|name|serial|bigserial|String|Text|Unicode|LargeBinary|Uuid|Enum)\b.*",
+    re.IGNORECASE,
+)
 _BEFORE = re.compile(
     rf"((?:^|(?<=: )){_BARE}|{QUOTED})"
     rf"(?=\s+(?:is|was|does)(?:\s+not?|n't)?\s+(?:look like |a |an |the |valid |correct |right )*{SPOKEN})",
@@ -86,6 +102,7 @@ def without_spoken(text: str) -> str:
 def _without_spoken(line: str) -> str:
     for form in (_STATED, _USED, _CHANGED, _SHORT):
         line = form.sub(_stated, line)
+    line = _GIVEN.sub(_given, line)
     for form in (_BESIDE, _KIND):
         line = form.sub(_if_unlike_a_word, line)
     return _without_odd_words(_BEFORE.sub(_first, line))
@@ -97,6 +114,11 @@ def _stated(match: re.Match[str]) -> str:
     if _is_ordinary(value) or is_about_secrets(before) or re.match(r"[\w./-]+\.\w+:\d|//", value):
         return match[0]
     return f"{before}{HIDDEN}{end}"
+
+
+def _given(match: re.Match[str]) -> str:
+    value = next(group for group in match.groups()[1::2] if group is not None)
+    return match[0] if _TYPE.fullmatch(_plain(value)) or value.isdigit() else _stated(match)
 
 
 def _if_unlike_a_word(match: re.Match[str]) -> str:

@@ -17,12 +17,12 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from alembic_pgpatterns.processes.channel import Closed, receive, send
-from alembic_pgpatterns.processes.supervised import Overdue
+from alembic_pgpatterns.processes.supervised import NOTHING, Overdue
 
 CAN_FORK = hasattr(os, "fork")
 """Whether this system has fork(), which POSIX has and Windows has not (Python docs, os.fork)."""
@@ -95,9 +95,16 @@ class ProgramProcess:
             raise Closed("it was ended here")
         send(self._ends[0], value)
 
-    def answer(self, seconds: float, serve: Callable[[socket.socket], None] | None = None) -> Any:
+    def answer(
+        self,
+        seconds: float,
+        serve: Callable[[socket.socket], None] | None = None,
+        meanwhile: Iterator[object] = NOTHING,
+    ) -> Any:
         """Wait for the answer to what was sent. Arguments and errors: see `SupervisedProcess.answer`."""
         requests, callbacks, _ = self._ends
+        for _ in meanwhile:  # all at once: without fork(), starting the program takes longer than this
+            pass
         deadline = time.monotonic() + seconds
         while True:
             left = max(deadline - time.monotonic(), 0)

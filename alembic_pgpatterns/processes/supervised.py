@@ -7,13 +7,15 @@ import os
 import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from alembic_pgpatterns.processes.channel import Closed, receive, send, send_bytes
 from alembic_pgpatterns.processes.supervisor import DUMP_SIGNAL, Ends, Main, start
 
 _DUMP_SECONDS = 2.0
+NOTHING: Iterator[object] = iter(())
+_DONE = object()
 
 
 class Overdue(Exception):
@@ -51,12 +53,18 @@ class SupervisedProcess:
         """Send bytes as they are. Raises Closed."""
         send_bytes(self._open().requests, text)
 
-    def answer(self, seconds: float, serve: Callable[[socket.socket], None] | None = None) -> Any:
+    def answer(
+        self,
+        seconds: float,
+        serve: Callable[[socket.socket], None] | None = None,
+        meanwhile: Iterator[object] = NOTHING,
+    ) -> Any:
         """Wait for the answer to what was sent.
 
         Args:
             seconds: how long the process may take.
             serve: called when there is a report or question on the other channel.
+            meanwhile: work of this process in small steps; the next one is done when there is nothing to read.
 
         Raises:
             Closed: the process has ended.
@@ -67,6 +75,9 @@ class SupervisedProcess:
         deadline = time.monotonic() + seconds
         while True:
             sources: list[Any] = [ends.requests, ends.callbacks, ends.status]
+            ready, _, _ = select.select(sources, [], [], 0)
+            if not ready and next(meanwhile, _DONE) is not _DONE:
+                continue
             ready, _, _ = select.select(sources, [], [], max(deadline - time.monotonic(), 0))
             if serve is not None and ends.callbacks in ready:
                 serve(ends.callbacks)

@@ -8,12 +8,14 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from alembic_pgpatterns.config.settings import SettingsError
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.output.files import write_whole
+
+if TYPE_CHECKING:
+    from alembic_pgpatterns.findings.report_model import Report
 
 FORMATS = ("text", "json", "sarif", "github", "gitlab", "junit", "markdown", "html")
 
@@ -25,6 +27,11 @@ class Output:
     format: str
     file: Path | None = None
 
+    @property
+    def module(self) -> str:
+        """The name of the module that writes it."""
+        return f"{__name__}.{self.format}"
+
     def write(self, report: Report, stdout: TextIO, full: bool) -> None:
         """Write the report.
 
@@ -32,7 +39,7 @@ class Output:
             PgPatternsError: the file cannot be written.
         """
         # Only the one that is asked for: most runs need neither HTML nor pictures.
-        module = importlib.import_module(f"{__name__}.{self.format}")
+        module = importlib.import_module(self.module)
         self.put(lambda stream: module.write(report, stream, full), stdout)
 
     def put(self, write: Callable[[TextIO], None], stdout: TextIO) -> None:

@@ -45,7 +45,11 @@ def width_of(stream: TextIO) -> int:
 
 def height(lines: Iterable[Line], width: int) -> int:
     """How many lines of a screen of this width they take."""
-    return sum(1 for line in lines for _ in _wrapped(line, width))
+    return sum(1 if _fits(line, width) else len(list(_wrapped(line, width))) for line in lines)
+
+
+def _fits(line: Line, width: int) -> bool:
+    return len(line.lead) + cell_len(inert(line.words.plain)) <= width
 
 
 def _console(stream: TextIO) -> Console:

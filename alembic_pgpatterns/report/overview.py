@@ -56,7 +56,8 @@ def kinds(report: Report) -> list[Kind]:
 
 def pattern_counts(report: Report, styles: Styles) -> Iterator[Line]:
     """One line per pattern."""
-    yield from (_count(kind, _width(report), styles) for kind in kinds(report))
+    width = _width(report)
+    yield from (_count(kind, width, styles) for kind in kinds(report))
 
 
 def overview(report: Report, styles: Styles, width: int, room: int) -> list[Line]:
@@ -71,10 +72,12 @@ def overview(report: Report, styles: Styles, width: int, room: int) -> list[Line
     ordered, tables = kinds(report), list(_tables(report, width))
     examples = [list(_example(kind.worst, width)) for kind in ordered]
     tall = [height(example, width) for example in examples]
+    each = list(pattern_counts(report, styles))
+    high = height(tables, width)
     for most in range(len(ordered), min(LINES, len(ordered)) - 1, -1):
-        counts = list(_counts(report, ordered, styles, most))
+        counts = list(_counts(ordered, each, most))
         named = [number for number, _ in counts if number >= 0]
-        left = room - height([*tables, *(line for _, line in counts)], width) - sum(tall[n] for n in named[:FEWEST])
+        left = room - high - height((line for _, line in counts), width) - sum(tall[n] for n in named[:FEWEST])
         if left >= 0:
             break
     shown = set(named[:FEWEST])
@@ -87,16 +90,16 @@ def overview(report: Report, styles: Styles, width: int, room: int) -> list[Line
     return [*lines, *tables]
 
 
-def _counts(report: Report, ordered: list[Kind], styles: Styles, most: int) -> Iterator[tuple[int, Line]]:
-    """A line per pattern, with its number in the order; -1: a line of something else. ``most``: of each group."""
+def _counts(ordered: list[Kind], lines: list[Line], most: int) -> Iterator[tuple[int, Line]]:
+    """The line of each pattern, with its number in the order; -1: a line of something else. ``most``: of each group."""
     yield -1, Line("", Text())
     for group, members in groupby(enumerate(ordered), key=lambda item: _group(item[1])):
         yield -1, Line("", Text(group, "bold underline"))
         of_group = list(members)
         # For a single one, a line of its own takes no more room.
         rest = of_group[most:] if len(of_group) > most + 1 else []
-        for number, kind in of_group[: len(of_group) - len(rest)]:
-            yield number, _count(kind, _width(report), styles)
+        for number, _ in of_group[: len(of_group) - len(rest)]:
+            yield number, lines[number]
         if rest:
             names = ", ".join(f"{kind.worst.pattern} ({len(kind.findings)})" for _, kind in rest)
             yield -1, Line("  ", Text(f"and {names}"), 4)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.revisions.alter_table import RelationName
+from alembic_pgpatterns.revisions.called import Functions
 from alembic_pgpatterns.revisions.commands import Command, SettingChange, parse
 from alembic_pgpatterns.revisions.model import Lock, Statement, Work
 from alembic_pgpatterns.revisions.observation import ObservedRelation, ObservedRelations
@@ -92,6 +93,7 @@ class _Assembly:
         self._recording = recording
         self._sessions: dict[int, Session] = {}
         self._count = 0
+        self._functions = Functions()
         # Renamed tables keep their oid, while a new table may take the old name.
         self._names = {oid: relation.name for oid, relation in recording.before.by_oid.items()}
 
@@ -133,7 +135,7 @@ class _Assembly:
         if not session.in_block:
             session.begin(self._next_transaction(), in_block=False)
         call = _call(item, self._recording.recording.calls)
-        parts = _parts(parse(item.sql), item)
+        parts = _parts(parse(item.sql), item, self._functions)
         for number, (command, notices) in enumerate(parts):
             monitored = call.locks if call is not None and session.in_block and number == len(parts) - 1 else {}
             part = _Part(item, call, command, notices, monitored)
@@ -318,15 +320,15 @@ _Reported = tuple[Command | None, list[Note]]
 """A statement, and what the server reported while it ran."""
 
 
-def _parts(commands: Sequence[Command], item: LoggedStatement) -> list[_Reported]:
+def _parts(commands: Sequence[Command], item: LoggedStatement, functions: Functions) -> list[_Reported]:
     """The statements of one text with the server's notes, each behind those that functions and DO blocks ran for it."""
-    return [part for sent in _sent(commands, item) for part in _with_inner(*sent)]
+    return [part for sent in _sent(commands, item) for part in _with_inner(*sent, functions)]
 
 
-def _with_inner(command: Command | None, notes: Sequence[Note]) -> Iterator[_Reported]:
+def _with_inner(command: Command | None, notes: Sequence[Note], functions: Functions) -> Iterator[_Reported]:
     """The commands that a statement ran by functions, and then the statement itself.
 
-    Only DDL fires events, so of other statements in a function nothing is known but their locks.
+    Only DDL fires events. What changes rows is taken from the functions' text.
     """
     waiting: list[Note] = []
     for note in notes:
@@ -335,6 +337,9 @@ def _with_inner(command: Command | None, notes: Sequence[Note]) -> Iterator[_Rep
         if inner:
             yield inner[0], waiting
             waiting = []
+    if command is not None:
+        functions.note(command)
+        yield from ((change, []) for change in functions.changes(command))
     yield command, waiting
 
 

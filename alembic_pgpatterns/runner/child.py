@@ -41,6 +41,7 @@ from alembic_pgpatterns.runner.run_env import EnvRun, run_env
 from alembic_pgpatterns.runner.script_directory import ProjectScripts
 from alembic_pgpatterns.schema.metadata import reader
 from alembic_pgpatterns.schema.model import Schema
+from alembic_pgpatterns.server.drivers import load_drivers
 
 
 class Child:
@@ -181,6 +182,9 @@ class Child:
                 send(requests, answer)
             except CodecError as error:
                 send(requests, ("failed", Failure(f"{name}: its result cannot leave the project's process: {error}")))
+            if name == "script":
+                # While the parent starts a server. Not before: now the folders of the project are on sys.path.
+                load_drivers()
 
     def _folder(self) -> str:
         with contextlib.suppress(PgPatternsError):

@@ -164,6 +164,13 @@ def patched_drivers(reroute: Reroute) -> Iterator[None]:
         yield
 
 
+def load_drivers() -> None:
+    """Import the drivers that `patched_drivers` will need. What one of them raises is raised again there."""
+    for name in DRIVERS:
+        with contextlib.suppress(Exception):
+            _import(name)
+
+
 def _import(name: str) -> bool:
     """Import a driver if it is installed and works. A driver that does not work cannot open connections either."""
     if importlib.util.find_spec(name) is None:

@@ -1,10 +1,11 @@
-"""DDL that a function or a DO block runs is seen like DDL that is sent: log_statement does not log it."""
+"""What a function or a DO block runs is seen like what is sent: log_statement does not log it."""
 
 from __future__ import annotations
 
 import pytest
 
 from alembic_pgpatterns.revisions.serverlog import _inner
+from alembic_pgpatterns.schema.model import Name
 from tests.tracing import trace
 
 EXISTING = """
@@ -46,6 +47,39 @@ def test_it_is_a_statement_with_its_facts(form: str, ddl: str, make, traced_serv
     others = [item for item in run.statements if item is not inner]
     assert not [work for item in others for work in item.work]
     assert others, "what was sent is there as well"
+
+
+CHANGES = {
+    "a DO block": "DO $q$ BEGIN {dml}; END $q$",
+    "under a condition": "DO $q$ BEGIN IF EXISTS (SELECT FROM book) THEN {dml}; END IF; END $q$",
+    "text that is executed": "DO $q$ BEGIN EXECUTE '{dml}'; END $q$",
+    "a function": "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $q$ BEGIN {dml}; END $q$; SELECT f()",
+    "a function in SQL": "CREATE FUNCTION f() RETURNS void LANGUAGE sql AS $q$ {dml} $q$; SELECT public.f()",
+    "a procedure": "CREATE PROCEDURE p() LANGUAGE plpgsql AS $q$ BEGIN {dml}; END $q$; CALL p()",
+    "a function that calls itself and another": "CREATE FUNCTION g() RETURNS void LANGUAGE sql AS $q$ {dml} $q$;"
+    "CREATE FUNCTION f(n int) RETURNS void LANGUAGE plpgsql AS "
+    "$q$ BEGIN IF n > 0 THEN PERFORM f(n - 1); END IF; PERFORM g(); END $q$; DO $q$ BEGIN PERFORM f(2); END $q$",
+}
+DML = ("UPDATE book SET pages = 1", "DELETE FROM book WHERE title IS NULL")
+
+
+@pytest.mark.sample(5)
+@pytest.mark.parametrize("dml", DML)
+@pytest.mark.parametrize("form", CHANGES)
+def test_a_change_of_rows_is_a_statement(form: str, dml: str, make, traced_server) -> None:
+    text = CHANGES[form].format(dml=dml)
+    (run,) = trace(make(EXISTING.format(ddl=DDL[1]), f"op.execute({text!r})"), traced_server, ["r1"]).runs
+    inner = [item for item in run.statements if item.command.kind in ("update", "delete")]
+    assert [(item.sql, item.command.everywhere) for item in inner] == [(dml, True)]
+    assert inner[0].tables == (Name("public", "book"),)
+    assert [(lock.relation.name, lock.mode) for lock in inner[0].locks] == [("book", "ROW EXCLUSIVE")]
+    assert inner[0].location == run.statements[-1].location
+
+
+def test_a_function_that_is_not_called_changes_nothing(make, traced_server) -> None:
+    text = CHANGES["a function"].format(dml=DML[0]).removesuffix("SELECT f()")
+    (run,) = trace(make(EXISTING.format(ddl=DDL[1]), f"op.execute({text!r})"), traced_server, ["r1"]).runs
+    assert [item.command.kind for item in run.statements] == ["create function"]
 
 
 def test_old_servers_tell_it_too(make, old_traced_server) -> None:
