@@ -31,6 +31,7 @@ from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.revisions.model import Downgrade, Environment, RevisionRun
 from alembic_pgpatterns.revisions.observation import install
 from alembic_pgpatterns.runner.messages import ConfiguredDatabase, EnvResult, Steps
+from alembic_pgpatterns.runner.paths import relative
 from alembic_pgpatterns.schema.difference import differences
 from alembic_pgpatterns.schema.model import Location, Name
 from alembic_pgpatterns.server.command import takes_revision
@@ -237,6 +238,7 @@ class Tracer:
             self._states.setdefault(name, self._state(name))
         step = self._revision_tracer.trace(revision, self._databases)
         for name in step.result.windows:
+            self._demand_known(name)
             before, self._states[name] = self._states[name], self._state(name)
             run = self._revision_tracer.facts(revision, step, name, before, self._states[name])
             if self._run.settings.downgrade and step.failure is None:
@@ -246,6 +248,14 @@ class Tracer:
         if step.failure is not None and step.failure.failure.kind != "programming":
             self._unsettled.add(revision.revision)
         return step
+
+    def _demand_known(self, database: str) -> None:
+        """Raise PgPatternsError if a run of env.py opened a database that no run before it has opened."""
+        if database not in self._states:
+            raise PgPatternsError(
+                f"{relative(str(self._project.env_py))} opens another database in each run, here one named {database}. "
+                "Revisions are run one by one, so each would find an empty one. Let it open the same one each time."
+            )
 
     def _state(self, database: str) -> State:
         # A copy is in no run's result: what is compared with it does not depend on the default schema.

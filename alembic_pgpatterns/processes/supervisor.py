@@ -72,8 +72,11 @@ class Ends:
         # The supervisor sees the end of this pipe and kills everything below it. The same happens if this process is
         # killed.
         os.close(self.alive)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.supervisor, 0)
+        with contextlib.suppress(ChildProcessError, ProcessLookupError):
+            while not os.waitpid(self.supervisor, os.WNOHANG)[0]:
+                # The project's code may have stopped it, by SIGSTOP, which nothing can refuse.
+                os.kill(self.supervisor, signal.SIGCONT)
+                time.sleep(0.002)
         os.close(self.status)
         os.close(self.dump)
 

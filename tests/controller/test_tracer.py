@@ -258,3 +258,11 @@ def test_names_that_are_rolled_back_are_what_they_were(make, traced_server) -> N
     (run,) = trace(make(EXISTING, textwrap.dedent(upgrade)), traced_server, ["r1"]).runs
     assert [(work.kind, work.table.name) for work in of(run, "CREATE INDEX").work] == [("build", "book")]
     assert [name and name.name for name in of(run, "CREATE INDEX").tables] == ["book"]
+
+
+def test_an_env_py_with_another_database_in_each_run_is_named(make, traced_server) -> None:
+    project = make(EXISTING, "op.add_column('book', sa.Column('kind', sa.Text()))")
+    engine = 'create_engine(f"postgresql+psycopg://x/{uuid.uuid4().hex}", poolclass=pool.NullPool)'
+    project.env(head="import uuid\nfrom sqlalchemy import create_engine", engine=engine)
+    with pytest.raises(PgPatternsError, match="opens another database in each run"):
+        trace(project, traced_server, ["r1"])

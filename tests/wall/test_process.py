@@ -18,6 +18,9 @@ from pathlib import Path
 
 import pytest
 
+from alembic_pgpatterns.processes.channel import send
+from alembic_pgpatterns.processes.supervised import SupervisedProcess
+from alembic_pgpatterns.processes.supervisor import ChildEnds
 from tests.examples import mostly_long
 from tests.signals import HEEDED
 from tests.wall.production import Production, production
@@ -177,6 +180,19 @@ def test_an_end_is_a_failure_with_its_place(kind: str, tmp_path: Path, real: Pro
     assert (result.returncode, result.stdout) == (255, "")
     assert "FAILED: " in result.stderr and expected in result.stderr
     assert "migrations/versions/a1.py" in result.stderr
+
+
+def test_a_supervisor_that_is_stopped_ends_all_the_same() -> None:
+    def main(ends: ChildEnds) -> None:
+        os.kill(os.getppid(), signal.SIGSTOP)
+        send(ends.requests, os.getpid())
+        signal.pause()
+
+    process = SupervisedProcess(main)
+    pid = process.answer(30)
+    process.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
 
 
 @pytest.mark.long
