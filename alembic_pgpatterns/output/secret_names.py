@@ -91,7 +91,7 @@ def _changes_case(word: str) -> bool:
     letters = re.sub(r"[+/_-]", "", word)
     if len(letters) < 10 or not letters.isalpha() or not letters.isascii():
         return False
-    changes = sum(one.isupper() != other.isupper() for one, other in pairwise(letters))
+    changes = sum(left.isupper() != right.isupper() for left, right in pairwise(letters))
     return changes / (len(letters) - 1) > 0.42
 
 

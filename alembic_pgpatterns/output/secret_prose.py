@@ -63,7 +63,7 @@ _SHORT = re.compile(
 _BESIDE = re.compile(rf"((?<!expected )(?<![\w/.]){SPOKEN}\s+\(?)(?!\*\*\*)({_VALUE})(?!\s*(?:=|:[^/]))", re.IGNORECASE)
 _KIND = re.compile(r"(\b\w{0,60}?(?:Password|Token|Secret|Credential|ApiKey)\w{0,60}:\s+)(?!\*\*\*)(\S+)")
 """The class of an error, such as InvalidTokenError."""
-_GIVEN = re.compile(
+_WITH_VALUE = re.compile(
     # A variable with its value; a command that sets it; a user and his password.
     r"((?<![\w.-])[A-Z][A-Z0-9_]{0,60}(?:PASSWORD|PASSWD|SECRET|TOKEN|_PASS|_PWD|_KEY) \((?:[Vv]alue:? )?)"
     rf"({_BARE}|{QUOTED})(?=\))"
@@ -102,7 +102,7 @@ def without_spoken(text: str) -> str:
 def _without_spoken(line: str) -> str:
     for form in (_STATED, _USED, _CHANGED, _SHORT):
         line = form.sub(_stated, line)
-    line = _GIVEN.sub(_given, line)
+    line = _WITH_VALUE.sub(_if_value, line)
     for form in (_BESIDE, _KIND):
         line = form.sub(_if_unlike_a_word, line)
     return _without_odd_words(_BEFORE.sub(_first, line))
@@ -116,7 +116,7 @@ def _stated(match: re.Match[str]) -> str:
     return f"{before}{HIDDEN}{end}"
 
 
-def _given(match: re.Match[str]) -> str:
+def _if_value(match: re.Match[str]) -> str:
     value = next(group for group in match.groups()[1::2] if group is not None)
     return match[0] if _TYPE.fullmatch(_plain(value)) or value.isdigit() else _stated(match)
 

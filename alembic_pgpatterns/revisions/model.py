@@ -81,8 +81,8 @@ class Statement:
     and keeps its locks until it ends. ``tables``: the relations of the command with their names before the revision,
     None for those that the revision created. ``locks``: newly taken by this statement. ``held``: taken earlier in the
     same transaction. ``tags``: of the commands that it ran. DDL that a function or a DO block runs is a statement of
-    its own, in front of the one that was sent. Timeouts are in milliseconds; 0: no timeout, None: not known.
-    ``error``: SQLSTATE of a failed statement.
+    its own, in front of the one that was sent; an UPDATE or DELETE too, if the revision itself creates the function.
+    Timeouts are in milliseconds; 0: no timeout, None: not known. ``error``: SQLSTATE of a failed statement.
     """
 
     sql: str

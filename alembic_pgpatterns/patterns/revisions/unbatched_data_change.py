@@ -21,6 +21,8 @@ class UnbatchedDataChange(RevisionPattern):
 
     In batches that commit one by one, nobody waits longer than for one batch. Reported if the statement has no WHERE,
     or one that only tests for null; with a key or another condition it may be a few rows.
+
+    Not seen: what a function does that an earlier revision has created, and what triggers do.
     """
 
     fold = Fold.REVISION
