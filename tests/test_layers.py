@@ -71,7 +71,7 @@ IN_OLD_VERSIONS = {
     "sqlalchemy.engine": "Connection Dialect Engine URL url",
     "sqlalchemy.engine.interfaces": "Dialect",
     "sqlalchemy.engine.url": "make_url",
-    "sqlalchemy.exc": "DisconnectionError NoSuchModuleError SAWarning SQLAlchemyError",
+    "sqlalchemy.exc": "ArgumentError DisconnectionError NoSuchModuleError SAWarning SQLAlchemyError",
     "sqlalchemy.ext.asyncio": "create_async_engine",
     "sqlalchemy.orm": "MANYTOMANY MANYTOONE Mapped Mapper RelationshipProperty registry",
     "sqlalchemy.orm.exc": "UnmappedColumnError",

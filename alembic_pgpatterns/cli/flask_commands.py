@@ -43,6 +43,11 @@ def _command(name: str, help: str) -> click.Command:
 pgcheck = _command("pgcheck", "Check schema, revisions and models on a throw-away PostgreSQL.")
 pgrevision = _command("pgrevision", "Autogenerate a revision and try it, without a database.")
 pgfix = _command("pgfix", "Write the revisions that fix findings.")
+pgexpand = _command("pgexpand", "Print up to where old and new code can both run.")
+pgrebase = _command("pgrebase", "Put one branch's revisions behind the other's head.")
+pgrehearse = _command("pgrehearse", "Run new revisions on made-up rows, while others work.")
+pgadvise = _command("pgadvise", "Choose the indexes that statements need.")
+pgstats = _command("pgstats", "Export the sizes and statistics of a live database.")
 
 
 def run(name: str, info: ScriptInfo, directory: str | None, x_arg: tuple[str, ...], arguments: tuple[str, ...]) -> None:

@@ -89,8 +89,15 @@ def _from(root: Path, folder: Path, value: Any) -> Any:
 
 
 def _root(ini: Path | None, pyproject: Path | None) -> Path:
+    """The project's folder: that of alembic.ini, else of pyproject.toml. One pyproject.toml may be above several.
+
+    Flask-Migrate has alembic.ini in the folder of the migrations, beside env.py: then it is the folder above.
+    """
     files = [path for path in (ini, pyproject) if path is not None and path.exists()]
-    return files[0].absolute().parent.resolve() if files else Path.cwd()
+    if not files:
+        return Path.cwd()
+    folder = files[0].absolute().parent
+    return (folder.parent if (folder / "env.py").is_file() else folder).resolve()
 
 
 def _patterns(value: object, source: str) -> dict[str, PatternSettings]:

@@ -48,9 +48,7 @@ class Settings:
         "The oldest PostgreSQL major version in production; newer features are not proposed. Unset: that of `server` "
         "or `postgres`, and nothing newer than PostgreSQL 13 with the embedded server.",
     )
-    baseline: Path = setting(
-        Path("pgpatterns-baseline.txt"), "The file of accepted findings, next to the file with these settings."
-    )
+    baseline: Path = setting(Path("pgpatterns-baseline.txt"), "The file of accepted findings, in the project's folder.")
     adopt: str = setting(
         "new",
         "`new`: enforce findings that the baseline does not accept. `all`: enforce the accepted ones, too.",

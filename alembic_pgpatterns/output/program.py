@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 
 _COMMAND = re.compile(r"\balembic(?= (?:-c \S+ )?pg[a-z]+\b)")
+_STOCK = re.compile(r"\balembic(?= (?:upgrade|downgrade|revision|stamp|merge|current|history) )")
+_IN_FLASK = "flask db"
+"""The group in which Flask-Migrate has Alembic's own commands."""
 _name = "alembic"
 
 
@@ -25,4 +28,6 @@ def typed(text: str) -> str:
     Args:
         text: that names them as commands of ``alembic``.
     """
-    return text if _name == "alembic" else _COMMAND.sub(_name, text)
+    if _name == "alembic":
+        return text
+    return _COMMAND.sub(_name, _STOCK.sub(_IN_FLASK, text) if _name == "flask" else text)

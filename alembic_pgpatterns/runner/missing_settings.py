@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy.exc import NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from alembic_pgpatterns.errors import text_of
 from alembic_pgpatterns.output.secrets import MADE_UP, MADE_UP_KEY
@@ -110,6 +110,7 @@ def missing(error: BaseException) -> Iterator[tuple[str, str]]:
         yield allowed
         return
     yield from other_urls(error, message)
+    yield from _urls_after_all(error, message)
     if isinstance(error, KeyError):
         yield from ((name, value_for(name)) for name in _of_environ(error))
     elif kind == "ValidationError" and hasattr(error, "errors"):
@@ -126,6 +127,13 @@ def missing(error: BaseException) -> Iterator[tuple[str, str]]:
             name = next(filter(None, match.groups()))
             if name not in os.environ:
                 yield name, value_for(name)
+
+
+def _urls_after_all(error: BaseException, message: str) -> Iterator[tuple[str, str]]:
+    """The only variable with a made-up value, where SQLAlchemy read a URL that is none: its name does not say so."""
+    if isinstance(error, ArgumentError) and "Could not parse SQLAlchemy URL" in message:
+        names = [name for name, value in os.environ.items() if value == MADE_UP]
+        yield from ((name, url_for_project()) for name in names if len(names) == 1)
 
 
 LIBRARIES = ("sqlalchemy", "alembic", "psycopg", "asyncpg", "pg8000", "pydantic")

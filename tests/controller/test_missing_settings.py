@@ -223,3 +223,13 @@ def test_a_given_url_whose_driver_does_not_fit(monkeypatch: pytest.MonkeyPatch, 
     assert without_default["SHOP_URL"] in ("{url+asyncpg}", "{url+psycopg2}") and len(without_default) == 1
     assert "another driver" in settings_to_add(ModuleNotFoundError(f"No module named {default!r}", name=default))
     assert failed(lambda: __import__("no_such_module")) == {}
+
+
+def test_a_made_up_value_that_was_to_be_a_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sqlalchemy import create_engine
+
+    monkeypatch.setenv("SHOP_DB", MADE_UP)
+    assert list(failed(lambda: create_engine(os.environ["SHOP_DB"]))) == ["SHOP_DB"]
+    assert failed(lambda: create_engine(os.environ["SHOP_DB"]))["SHOP_DB"].startswith("{url")
+    monkeypatch.setenv("SHOP_KEY", MADE_UP)
+    assert failed(lambda: create_engine(os.environ["SHOP_DB"])) == {}, "either of two"

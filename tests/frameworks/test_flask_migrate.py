@@ -100,6 +100,22 @@ def test_the_help_is_that_of_the_command(project: Framework) -> None:
     assert text.startswith("usage: flask pgcheck ") and "--write-baseline" in text
 
 
+def test_the_other_commands_load_the_application_too(initialised: Framework) -> None:
+    project = initialised
+    (project.folder / "migrations/versions/0001_first.py").write_text(BY_HAND)
+    (project.folder / "queries.py").write_text(QUERIES)
+    assert project.run("flask", "pgexpand").stdout.strip() == "0001"
+    assert "pgrehearse: 0 revisions on rows" in project.run("flask", "pgrehearse", "--rows", "1000").stdout
+    assert '"queries.py' in project.run("flask", "pgadvise", "--format", "json").stdout
+    assert "one head" in project.run("flask", "pgrebase").stdout
+    assert "usage: flask pgstats" in project.run("flask", "pgstats", "--help").stdout
+    # The project's folder is the one around Flask-Migrate's.
+    project.run("flask", "pgcheck", "--write-baseline")
+    assert "unindexed-foreign-key" in (project.folder / "pgpatterns-baseline.txt").read_text()
+    phases = project.run("flask", "pgrevision", "--phases", "-m", "next").stderr
+    assert "alembic upgrade" not in phases
+
+
 def test_an_env_py_that_asks_flask_without_flask_migrate(project: Framework) -> None:
     without = project.folder / "lib/flask_migrate.py"
     without.parent.mkdir()
@@ -117,6 +133,16 @@ def test_an_env_py_that_asks_flask_without_flask_migrate(project: Framework) -> 
     project.run("flask", "pgfix", "--select", "unindexed-foreign-key", "--models")
     assert "ix_book_order_author_id" in project.versions("history/versions")
 
+
+QUERIES = """
+from sqlalchemy import select
+
+from app import Author
+
+
+def named(session, name):
+    return session.scalars(select(Author).where(Author.name == name))
+"""
 
 WITHOUT_FLASK_MIGRATE = """
 import os
