@@ -126,3 +126,32 @@ def test_rows_written_between_the_files_are_in_both_columns(make_project) -> Non
     with project.database.connect() as connection:
         assert connection.execute("SELECT id, pages FROM t ORDER BY id").fetchall() == [(1, 10), (2, 2)]
     assert project.clean()
+
+
+def test_times_are_read_as_utc_in_every_session(make_project, new_database) -> None:
+    """One column in one statement and one by a second column, because an index on it would be built again."""
+    database = new_database()
+    database.execute(
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET TimeZone = %L', current_database(), 'Europe/Berlin'); END $$"
+    )
+    project = make_project(database=database)
+    models = 't = Table("t", metadata, Column("id", BigInteger, primary_key=True), Column("at", {0}), '
+    models += 'Column("due", {0}, index=True))'
+    project.models(models.format("DateTime"))
+    project.revise("first")
+    project.alembic("upgrade", "head")
+    start = project.alembic("heads").split()[0]
+    database.execute("INSERT INTO t (id, at, due) VALUES (1, '2024-07-01 12:00', '2024-07-01 12:00')")
+    project.models(models.format("DateTime(timezone=True)"))
+    files = project.revise("second")
+    assert "due_new" in "".join(files) and "at_new" not in "".join(files)
+    for text in ("".join(files), project.output):
+        words = " ".join(text.replace("#", "").split())
+        assert words.count("the times are read as UTC") == 2
+    assert "The TimeZone of this database is another one" in project.output
+    read = "SELECT (at AT TIME ZONE 'UTC')::text, (due AT TIME ZONE 'UTC')::text FROM t"
+    for step, query in (("upgrade", read), ("downgrade", "SELECT at::text, due::text FROM t"), ("upgrade", read)):
+        project.alembic(step, start if step == "downgrade" else "head")
+        with database.connect() as connection:
+            assert connection.execute(query).fetchall() == [("2024-07-01 12:00:00", "2024-07-01 12:00:00")]
+    assert project.clean()

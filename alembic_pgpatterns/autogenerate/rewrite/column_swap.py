@@ -38,7 +38,6 @@ from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import (
     castable,
     comparable,
     keeps_indexes,
-    moves_zone,
     rewrites,
     type_text,
     widens,
@@ -72,7 +71,7 @@ def can_swap(op: ops.AlterColumnOp, facts: Facts) -> bool:
         and op.existing_nullable is not None
         and op.existing_type is not None
         and op.modify_type is not None
-        and _casts(op, facts)
+        and _casts(op)
         and not obstacles(op, facts)
     )
 
@@ -109,18 +108,9 @@ def rebuilt_objects(op: ops.AlterColumnOp, facts: Facts) -> tuple[str, ...]:
     return (*rebuilt, *(index for index in indexes if index not in rebuilt))
 
 
-def _using(op: ops.AlterColumnOp, facts: Facts) -> str | None:
-    """Return the op's USING, or what PostgreSQL does without one for times in a session whose TimeZone is UTC."""
-    using: str | None = op.kw.get("postgresql_using")
-    old, new = op.existing_type, op.modify_type
-    if using is None and facts.utc and old is not None and new is not None and moves_zone(old, new):
-        return in_utc(str(op.column_name))
-    return using
-
-
-def _casts(op: ops.AlterColumnOp, facts: Facts) -> bool:
+def _casts(op: ops.AlterColumnOp) -> bool:
     assert op.existing_type is not None and op.modify_type is not None
-    using = _using(op, facts)
+    using = op.kw.get("postgresql_using")
     if using is None:
         return assignable(op.existing_type, op.modify_type)
     # The trigger runs in the sessions of the application, whose TimeZone may be another one.
@@ -156,7 +146,7 @@ def obstacles(op: ops.AlterColumnOp, facts: Facts) -> tuple[str, ...]:
 def reasons_against(op: ops.AlterColumnOp, facts: Facts) -> tuple[str, ...]:
     """Return all that keeps another column from taking the place of the op's column: objects, the cast, env.py."""
     reasons = list(obstacles(op, facts))
-    if op.existing_type is not None and op.modify_type is not None and not _casts(op, facts):
+    if op.existing_type is not None and op.modify_type is not None and not _casts(op):
         old, new = type_text(op.existing_type), type_text(op.modify_type)
         reasons.append(f"the cast from {old} to {new}, which depends on the session")
     if not facts.autocommit:
@@ -209,7 +199,7 @@ class _Swap:
         self.schema, self.table, self.column = op.schema, op.table_name, str(op.column_name)
         self.kind: TypeEngine[object] = op.modify_type
         self.new = self.parts.new
-        self.using = _using(op, facts) or quote(self.column)
+        self.using = op.kw.get("postgresql_using") or quote(self.column)
         self.place = (self.schema, self.table, self.column)
         self.trigger, self.function = _trigger(self.table, self.column, self.parts.dependents)
         self.check = conv(fit(f"{self.table}_{self.column}_not_null_check"))

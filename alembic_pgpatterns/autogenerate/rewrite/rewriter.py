@@ -28,6 +28,7 @@ from alembic_pgpatterns.autogenerate.rewrite.rendering import notes_of, todos_of
 from alembic_pgpatterns.autogenerate.rewrite.replaced_index import with_indexes_replaced
 from alembic_pgpatterns.autogenerate.rewrite.split_and_join import with_inline_references, with_split_alters
 from alembic_pgpatterns.autogenerate.rewrite.swap_order import with_swaps_placed
+from alembic_pgpatterns.autogenerate.rewrite.times_in_utc import with_times_in_utc
 from alembic_pgpatterns.autogenerate.rewrite.views import with_views_apart
 from alembic_pgpatterns.config.sources import settings_of
 from alembic_pgpatterns.output.safe_text import code
@@ -67,7 +68,7 @@ def rewrite(
         split: ``auto``, ``never`` or ``always``.
         batch: group unchanged ops for ``render_as_batch``.
     """
-    changes = repaired(paired(upgrade, downgrade), facts)
+    changes = with_times_in_utc(repaired(paired(upgrade, downgrade), facts), facts)
     changes = with_views_apart(with_split_alters(with_enum_types(changes, facts)), facts)
     if split != "never":
         changes = with_inline_references(changes, facts)
