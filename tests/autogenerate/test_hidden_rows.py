@@ -89,6 +89,13 @@ def test_it_fails_before_anything_is_changed(started, monkeypatch, settings: str
 
 def test_a_new_column_and_a_label(started, monkeypatch) -> None:
     project, database, role = started
+    project.models(COLUMN.replace(", default=7", ""))
+    # The statement that a person writes would see no row either.
+    first, *_ = project.revise("by hand")
+    assert "row_security_active" in first.partition("def downgrade")[0] and "BYPASSRLS" in project.output
+    for path in project.versions():
+        if "by_hand" in path.name:
+            path.unlink()
     project.models(COLUMN)
     assert "row_security_active" in project.revise("column")[0]
     monkeypatch.setenv("BOOK_ROLE", f"SET ROLE {role}")

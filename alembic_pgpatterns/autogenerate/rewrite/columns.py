@@ -182,7 +182,9 @@ def _fill_in(schema: str | None, table: str, column: str) -> Phase:
         f"{heading(schema, table, column)} Write it in place of the dots, and uncomment (UPDATE triggers fire):",
         *(f"#   {line}".rstrip() for line in f"op.execute({statement})".splitlines()),
     )
-    return Phase((FillCommentOp(lines, todo=f"fill {table}.{column}"),), autocommit=True)
+    comment = FillCommentOp(lines, todo=f"fill {table}.{column}")
+    comment.fills = (schema, table)
+    return Phase((comment,), autocommit=True)
 
 
 def _filled(op: ops.AddColumnOp, value: str) -> str:

@@ -238,15 +238,13 @@ def _filled(op: ops.AddColumnOp, phase: Phase) -> Phase:
     if isinstance(fill, FillOp):
         return _alone(_backfill(op.table_name, column, fill.value, where, op.schema), notes=phase.notes)
     schema = f", schema={op.schema!r}" if op.schema else ""
-    return _alone(
-        CommentOp(
-            (
-                f"{heading(op.schema, op.table_name, column)} In batches that commit:",
-                f"#   op.backfill({op.table_name!r}, {{{column!r}: sa.text('...')}}, {where!r}{schema})",
-            ),
-            todo=f"fill {op.table_name}.{column}",
-        )
+    lines = (
+        f"{heading(op.schema, op.table_name, column)} In batches that commit:",
+        f"#   op.backfill({op.table_name!r}, {{{column!r}: sa.text('...')}}, {where!r}{schema})",
     )
+    comment = CommentOp(lines, todo=f"fill {op.table_name}.{column}")
+    comment.fills = (op.schema, op.table_name)
+    return _alone(comment)
 
 
 _TRANSLATIONS: tuple[tuple[type[ops.MigrateOperation], Callable[[Any, Steps, Facts], Steps]], ...] = (

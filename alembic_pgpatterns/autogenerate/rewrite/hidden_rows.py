@@ -68,7 +68,8 @@ def _filled(steps: Iterable[Step], facts: Facts) -> Sequence[TableKey]:
 
 
 def _table(op: ops.MigrateOperation) -> tuple[str | None, str] | None:
-    if isinstance(op, SqlOp):
+    # What a person writes in place of a comment hides no rows either.
+    if isinstance(op, SqlOp | CommentOp):
         return op.fills
     # The directive's module is loaded only where it is used.
     if type(op).__name__ == "BackfillOp":

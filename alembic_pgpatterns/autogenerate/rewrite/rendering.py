@@ -71,6 +71,9 @@ class Note:
 class CommentOp(ops.OpContainer):
     """Comment lines in a revision. It is an empty container, so that `alembic check` sees no change in it."""
 
+    fills: tuple[str | None, str] | None = None
+    """Schema and name of the table whose existing rows a person fills in its place."""
+
     def __init__(self, lines: Iterable[str] = (), note: Note | None = None, todo: str | None = None) -> None:
         """``todo``: what a person has to write here, for the console."""
         super().__init__(())
