@@ -13,7 +13,7 @@ from psycopg import sql
 from alembic_pgpatterns.revisions.plpgsql import columns_of_new
 from alembic_pgpatterns.revisions.rehearsed import LostContent
 from alembic_pgpatterns.schema.fill_triggers import FILLS
-from alembic_pgpatterns.schema.model import Name, Schema, Table
+from alembic_pgpatterns.schema.model import Column, Name, Schema, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ def _of_table(connection: Any, table: Table) -> Contents:
         sql.SQL(
             # One per row, and not one for all: a row that had no value may get one, which loses nothing. It is for the
             # few rows of the trial.
-            "pg_catalog.array_agg(pg_catalog.hashtextextended({key} || {c}::text, 0)) FILTER (WHERE {c} IS NOT NULL)"
-        ).format(c=sql.Identifier(column.name), key=key)
+            "pg_catalog.array_agg(pg_catalog.hashtextextended({key} || {value}, 0)) FILTER (WHERE {c} IS NOT NULL)"
+        ).format(c=sql.Identifier(column.name), key=key, value=_as_text(column))
         for column in columns
     ]
     query = sql.SQL("SELECT count(*), {} FROM {}").format(
@@ -70,6 +70,16 @@ def _of_table(connection: Any, table: Table) -> Contents:
         (table.name, column.name): Content(row[0], Counter(digests or ()))
         for column, digests in zip(columns, row[1:], strict=True)
     }
+
+
+_EQUAL = {"json": "{}::jsonb::text", "numeric": "pg_catalog.trim_scale({})::text"}
+"""Types of which equal values can have several texts: a document and its white space, 1.5 and 1.50."""
+
+
+def _as_text(column: Column) -> sql.Composable:
+    """The value as a text, the same for equal values."""
+    form = "{}::text" if column.type.array else _EQUAL.get(column.type.name, "{}::text")
+    return sql.SQL(form).format(sql.Identifier(column.name))
 
 
 def _key(table: Table) -> sql.Composable:

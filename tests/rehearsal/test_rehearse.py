@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from alembic_pgpatterns.patterns import RehearsalPattern, registry
+from alembic_pgpatterns.rehearsal.content import contents, lost
+from alembic_pgpatterns.schema.catalog import reader as catalog
 from tests.rehearsal.conftest import NAMES, Rehearse
 
 BOOK = "CREATE TABLE book (id bigint PRIMARY KEY, title text, pages integer NOT NULL);"
@@ -182,6 +185,21 @@ def test_what_a_change_in_stages_makes_and_drops_is_no_loss(rehearsed: Rehearse)
     The old column is another thing: its values must come back.
     """
     assert rehearsed(BOOK, BEGIN, SWAP, rows=400).findings == ()
+
+
+def test_equal_values_with_another_text_are_no_loss(any_database: Any) -> None:
+    rows = """INSERT INTO note VALUES (1, '{"b":1,  "a": 2}', 1.50)"""
+    any_database.execute(f"CREATE TABLE note (id bigint PRIMARY KEY, doc json, price numeric); {rows}")
+    there = "ALTER TABLE note ALTER COLUMN doc TYPE jsonb, ALTER COLUMN price TYPE float"
+    back = "ALTER TABLE note ALTER COLUMN doc TYPE json, ALTER COLUMN price TYPE numeric"
+    with any_database.connect() as connection:
+        seen = []
+        for change in ("SELECT 1", there, back, "UPDATE note SET price = 1.6"):
+            connection.execute(change)
+            seen.append(contents(connection, catalog.read(connection)))
+    before, between, after, changed = seen
+    assert list(lost(before, after, between)) == []
+    assert [item.column for item in lost(before, changed, between)] == ["price"]
 
 
 @pytest.mark.long
