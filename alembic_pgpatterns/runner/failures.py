@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import exc
 
-from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.errors import ApplicationFailed, PgPatternsError
 from alembic_pgpatterns.output.secrets import without_secrets
 from alembic_pgpatterns.runner import quiet_log
 from alembic_pgpatterns.runner.messages import Failure
@@ -126,6 +126,8 @@ def described(error: BaseException, place: Location | None) -> str:
     if isinstance(error, configparser.InterpolationError):
         # The error's own text contains the value, which may be a URL with a password.
         return f"{where}{type(error).__name__}: {error.option} in [{error.section}] has a % that is not written as %%."
+    if isinstance(error, ApplicationFailed):
+        return f"{where}{error}"
     return without_secrets(f"{where}{type(error).__name__}: {_message(error)}")
 
 

@@ -13,6 +13,7 @@ import sqlalchemy
 from sqlalchemy.dialects import postgresql
 
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.output.counts import listed
 from alembic_pgpatterns.processes.channel import Parent
 from alembic_pgpatterns.runner.engine import with_connection
 from alembic_pgpatterns.runner.failures import failure_of
@@ -122,6 +123,7 @@ def create(metadatas: Sequence[Any], request: CreateRequest, driver: str) -> Fai
                 quoted = connection.dialect.identifier_preparer.quote_schema(name)
                 connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {quoted}")
             create_enums(metadata, connection)
+            demand_plain_texts(metadata, connection.dialect)
             metadata.create_all(connection)
         connection.commit()
 
@@ -154,6 +156,22 @@ def create_enums(metadata: Any, connection: Any) -> None:
                 postgresql.ENUM(*kind.enums, name=kind.name, schema=schema).create(connection, checkfirst=True)
     if unnamed:
         raise PgPatternsError(f"an enum of PostgreSQL needs a name, as in Enum(…, name=…): {', '.join(unnamed)}")
+
+
+def demand_plain_texts(metadata: Any, dialect: Any) -> None:
+    """Raise PgPatternsError if a column is ``Text(140)``: PostgreSQL's error names neither column nor way out."""
+    columns = [column for table in metadata.tables.values() for column in table.columns]
+    texts = [(column, column.type.dialect_impl(dialect)) for column in columns]
+    wrong = [
+        f"{column.table.fullname}.{column.name} ({kind.length})"
+        for column, kind in texts
+        if isinstance(kind, sqlalchemy.Text) and kind.length is not None
+    ]
+    if wrong:
+        raise PgPatternsError(
+            "PostgreSQL's text takes no length, so these columns cannot be created as the models have them. Write "
+            f"Text, or String(length): {listed(wrong, 4)}"
+        )
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import exc
 
-from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.errors import ApplicationFailed, PgPatternsError
 from alembic_pgpatterns.processes.channel import Closed, Parent
 from alembic_pgpatterns.revisions.recorder import Recorder
 from alembic_pgpatterns.runner import observers, sandbox
@@ -203,6 +203,7 @@ def _after_failure(run: EnvRun, environment: EnvironmentContext, error: BaseExce
     # After that the error is of a revision, which lacks nothing of env.py's, but may need these, too.
     run.needs += (need for need in needs if not run.configured or need.kind in _OF_REVISIONS)
     own_fault = isinstance(error, PgPatternsError | HistoryError | HistoryDiffers | NoDowngrade | exc.SQLAlchemyError)
+    own_fault = own_fault and not isinstance(error, ApplicationFailed)
     if run.configured or own_fault or not run.request.without_env_py or _is_broken(run, error):
         return
     cause = describe(error, str(run.project.directory.dir)) + settings_to_add(error) + options_to_add(options)

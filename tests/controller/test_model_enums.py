@@ -1,13 +1,13 @@
-"""Enums of the models that `create_all()` does not create, or cannot."""
+"""Types of the models that `create_all()` does not create, or cannot."""
 
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import ARRAY, Column, Enum, Integer, MetaData, Table, TypeDecorator
-from sqlalchemy.dialects.postgresql import ENUM
+from sqlalchemy import ARRAY, Column, Enum, Integer, MetaData, String, Table, Text, TypeDecorator
+from sqlalchemy.dialects.postgresql import ENUM, dialect
 
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.runner.models import create_enums
+from alembic_pgpatterns.runner.models import create_enums, demand_plain_texts
 from conftest import Database
 
 
@@ -32,3 +32,10 @@ def test_an_enum_without_a_name_is_told_with_its_columns(database: Database) -> 
     Table("job", models, Column("state", Enum("new", "done")), Column("other", Enum("a", native_enum=False)))
     with database.engine().begin() as connection, pytest.raises(PgPatternsError, match=r"name=…\): job\.state$"):
         create_enums(models, connection)
+
+
+def test_texts_with_a_length_are_named() -> None:
+    models = MetaData()
+    Table("item", models, Column("note", Text(9)), Column("text", Text), Column("name", String(9)))
+    with pytest.raises(PgPatternsError, match=r": item\.note \(9\)$"):
+        demand_plain_texts(models, dialect())
