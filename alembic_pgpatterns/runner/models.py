@@ -161,11 +161,10 @@ def create_enums(metadata: Any, connection: Any) -> None:
 def demand_plain_texts(metadata: Any, dialect: Any) -> None:
     """Raise PgPatternsError if a column is ``Text(140)``: PostgreSQL's error names neither column nor way out."""
     columns = [column for table in metadata.tables.values() for column in table.columns]
-    texts = [(column, column.type.dialect_impl(dialect)) for column in columns]
     wrong = [
-        f"{column.table.fullname}.{column.name} ({kind.length})"
-        for column, kind in texts
-        if isinstance(kind, sqlalchemy.Text) and kind.length is not None
+        f"{column.table.fullname}.{column.name}"
+        for column in columns
+        if isinstance(column.type, sqlalchemy.Text) and column.type.compile(dialect).startswith("TEXT(")
     ]
     if wrong:
         raise PgPatternsError(
