@@ -13,14 +13,16 @@ from psycopg import sql as psql
 
 from alembic_pgpatterns.advisor.application_role import ApplicationRole, application_role, copy_of
 from alembic_pgpatterns.advisor.candidates import candidates
+from alembic_pgpatterns.advisor.choice import Choice
 from alembic_pgpatterns.advisor.explain import explained
 from alembic_pgpatterns.advisor.facts import ColumnFacts, Statistics
 from alembic_pgpatterns.advisor.model import Advice, AdvisedIndex, Benefit, Options, Unplanned
+from alembic_pgpatterns.advisor.partitions import index_parts, roots_of
 from alembic_pgpatterns.advisor.planner import CannotPlan, Planner, nodes
 from alembic_pgpatterns.advisor.questions import Candidate, Knowledge, Question
 from alembic_pgpatterns.advisor.robustness import Robustness
 from alembic_pgpatterns.advisor.scale import Relation, Scale
-from alembic_pgpatterns.advisor.search import Built, Choice, Search
+from alembic_pgpatterns.advisor.search import Built, Search
 from alembic_pgpatterns.advisor.sizing import PAGE, Sizes, index_columns
 from alembic_pgpatterns.advisor.statement_text import with_fixed
 from alembic_pgpatterns.advisor.statistics import load_column, load_columns, with_sizes
@@ -94,6 +96,7 @@ class Advisor:
         self._scale = Scale(connection, isinstance(self.server, ThrowawayServer))
         self.notes += load_columns(connection, self.statistics)
         self._oids = self._relations()
+        self._roots = roots_of(self.schema)
         self._present_statistics()
         self._scale.set(self._present())
         self.say("reading the statements")
@@ -133,7 +136,7 @@ class Advisor:
                 continue
             try:
                 text = with_fixed(statement, workload.from_production)
-                uses = [use for use in read_uses(self._planner, text) if use.table in names]
+                uses = [use for use in read_uses(self._planner, text, self._roots) if use.table in names]
                 taken = self._plannable(statement)
                 question = Question(taken, tuple(uses), variants(taken, uses, self._busy, workload.from_production))
             except CannotPlan as error:
@@ -210,16 +213,20 @@ class Advisor:
             oid = self._create(item, name)
             if oid is not None:
                 pages = self._sizes.of_candidate(item.index, rows[id(item)])
-                built[name] = Built(item, name, oid, rows[id(item)], pages)
+                built[name] = Built(item, name, oid, rows[id(item)], pages, parts=self._parts(item.index.table, oid))
                 built[name].penalty = self._penalty(built[name], writes)
         self._connection.execute(
             # The planner passes over an invalid index: so a set of candidates is tried by an UPDATE, without building
             # one again.
             "UPDATE pg_catalog.pg_index SET indisvalid = false WHERE indexrelid = ANY(%s)",
-            ([item.oid for item in built.values()],),
+            ([oid for item in built.values() for oid in item.oids],),
         )
-        self._scale.set([*self._present(), *(Relation(item.oid, item.pages, item.rows) for item in built.values())])
+        self._scale.set([*self._present(), *(part for item in built.values() for part in item.relations())])
         return built
+
+    def _parts(self, table: Name, index: int) -> Mapping[str, int]:
+        """The indexes on the partitions, if it is one on a partitioned table."""
+        return index_parts(self._connection, index) if table in self._roots.values() else {}
 
     def _penalty(self, built: Built, writes: Any) -> float:
         index = built.candidate.index
@@ -288,7 +295,7 @@ class Advisor:
 
     def _advice(self, workload: Workload, choice: Choice, unplanned: Sequence[Unplanned], options: Options) -> Advice:
         search = choice.search
-        benefits = {name: self._benefits(choice, name) for name in choice.chosen}
+        benefits = self._benefits(choice)
         chosen = [name for name in choice.chosen if benefits[name]]
         self.say("trying other sizes")
         robustness = Robustness(search, self._scale, self._sizes, self._present, chosen, benefits)
@@ -338,15 +345,18 @@ class Advisor:
             result.append(index if name == usual else replace(index, name=name))
         return result
 
-    def _benefits(self, choice: Choice, name: str) -> tuple[Benefit, ...]:
-        """The statements whose plan with all chosen indexes uses this one."""
-        result = []
+    def _benefits(self, choice: Choice) -> dict[str, tuple[Benefit, ...]]:
+        """For each chosen index the statements whose plan with all of them uses it."""
+        by_index: dict[str, list[Benefit]] = {name: [] for name in choice.chosen}
         for question in choice.search.questions:
-            key = question.statement.fingerprint
+            before = choice.before[question.statement.fingerprint]
             cost = choice.search.cost(question, choice.chosen)
-            if name in cost.used and cost.value < choice.before[key]:
-                result.append(Benefit(question.statement, choice.before[key], cost.value))
-        return tuple(sorted(result, key=lambda item: -math.log(max(item.factor, 1e-9))))
+            for name in cost.used.intersection(by_index) if cost.value < before else ():
+                by_index[name].append(Benefit(question.statement, before, cost.value))
+        return {
+            name: tuple(sorted(items, key=lambda item: -math.log(max(item.factor, 1e-9))))
+            for name, items in by_index.items()
+        }
 
 
 def _key(key: IndexKey) -> IndexedKey:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 
+from alembic_pgpatterns.advisor.choice import Choice
 from alembic_pgpatterns.advisor.model import PlanPair
 from alembic_pgpatterns.advisor.planner import Planner
 from alembic_pgpatterns.advisor.questions import Question
-from alembic_pgpatterns.advisor.search import Choice
 from alembic_pgpatterns.errors import WrongUse
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.schema.names import Name
@@ -46,9 +46,9 @@ def _of_candidate(candidate: str, advised: Mapping[str, str], choice: Choice) ->
     names = {candidate_name: name for name, candidate_name in advised.items()}
     for question in search.questions:
         if candidate in search.cost(question, choice.chosen).used:
-            with search.planner.visible(search.built[name].oid for name in others):
+            with search.planner.visible(search.oids(others)):
                 before = _plan(search.planner, question, names)
-            with search.planner.visible(search.built[name].oid for name in choice.chosen):
+            with search.planner.visible(search.oids(choice.chosen)):
                 yield PlanPair(question.statement, before, _plan(search.planner, question, names))
 
 

@@ -76,11 +76,8 @@ class Robustness:
 
     def _resize(self, scale: float) -> None:
         self.search.forget()
-        concerned = [self.search.built[name] for name in self.chosen]
-        relations = [
-            *self.present(),
-            *(Relation(item.oid, item.pages, item.rows) for item in concerned),
-        ]
-        self.scale.set(
-            Relation(item.oid, max(1, math.ceil(item.pages * scale)), item.rows * scale) for item in relations
+        present = (
+            Relation(item.oid, max(1, math.ceil(item.pages * scale)), item.rows * scale) for item in self.present()
         )
+        candidates = (part for name in self.chosen for part in self.search.built[name].relations(scale))
+        self.scale.set([*present, *candidates])

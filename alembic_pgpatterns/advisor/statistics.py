@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from alembic_pgpatterns.advisor.facts import ASSUMED, ColumnFacts, Statistics, TableSize
+from alembic_pgpatterns.advisor.partitions import with_partitions
 from alembic_pgpatterns.errors import PgPatternsError, first_line
 from alembic_pgpatterns.schema.model import Schema, Table, TableStatistics
 from alembic_pgpatterns.schema.names import Name
@@ -82,11 +83,12 @@ def with_sizes(statistics: Statistics, schema: Schema) -> Statistics:
         declared = declared_rows(table)
         if table.name not in sizes and declared is not None:
             sizes[table.name] = TableSize(declared, source="declared")
+    sizes = dict(with_partitions(sizes, schema))
     some = bool(sizes)
     for table in schema.tables:
         if table.name not in sizes:
             sizes[table.name] = TableSize(float(ASSUMED_BESIDE if some else ASSUMED_ALONE))
-    return Statistics(sizes, statistics.columns)
+    return Statistics(with_partitions(sizes, schema), statistics.columns)
 
 
 def declared_rows(table: Table) -> float | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from alembic_pgpatterns.advisor.choice import Choice
 from alembic_pgpatterns.advisor.model import UnusedIndex
-from alembic_pgpatterns.advisor.search import Choice
 from alembic_pgpatterns.schema.model import Index, Schema, Table
 from alembic_pgpatterns.workload.model import Workload
 

@@ -6,8 +6,10 @@ all conditions stand in it as filters. What it does not show (the columns fetche
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from alembic_pgpatterns.advisor.partitions import alias_of_root
 from alembic_pgpatterns.advisor.planner import Planner, PlanNode, nodes
 from alembic_pgpatterns.advisor.predicates import Order, TableUse, Term, read_condition, read_order
 from alembic_pgpatterns.schema.names import Name
@@ -33,8 +35,8 @@ PLAIN_PLANS = dict.fromkeys(
 _CONDITIONS = ("Filter", "Join Filter", "Index Cond", "Recheck Cond", "One-Time Filter")
 
 
-def read_uses(planner: Planner, text: str) -> list[TableUse]:
-    """How the statement uses each table.
+def read_uses(planner: Planner, text: str, roots: Mapping[Name, Name]) -> list[TableUse]:
+    """How the statement uses each table; a partition counts as the table that it belongs to (``roots``).
 
     Raises:
         CannotPlan: the server refuses the statement.
@@ -42,7 +44,7 @@ def read_uses(planner: Planner, text: str) -> list[TableUse]:
     settings = {name: value for name, value in PLAIN_PLANS.items() if _has(planner, name)}
     with planner.settings(settings):
         root = planner.explain(text, None, "VERBOSE")
-    uses = _from_plan(root)
+    uses = _from_plan(root, roots)
     _from_tree(text, uses)
     return list(uses.values())
 
@@ -52,14 +54,13 @@ def _has(planner: Planner, setting: str) -> bool:
     return planner.connection.info.server_version >= newer.get(setting, 0)
 
 
-def _from_plan(root: PlanNode) -> dict[str, TableUse]:
+def _from_plan(root: PlanNode, roots: Mapping[Name, Name]) -> dict[str, TableUse]:
     uses: dict[str, TableUse] = {}
-    listed = list(nodes(root))
-    for node in listed:
+    listed = []
+    for node in nodes(root):
         # ModifyTable names the table that is changed; a scan below it is what reads it.
-        if "Relation Name" in node and node["Node Type"] != "ModifyTable":
-            name = Name(node["Schema"], node["Relation Name"])
-            uses.setdefault(node["Alias"], TableUse(name, node["Alias"]))
+        if "Relation Name" not in node or node["Node Type"] == "ModifyTable" or _is_first(node, uses, roots):
+            listed.append(node)
     for node in listed:
         for condition in _CONDITIONS:
             if condition in node:
@@ -69,7 +70,20 @@ def _from_plan(root: PlanNode) -> dict[str, TableUse]:
             for key in node["Sort Key"]:
                 read_order(key, uses)
             break  # the outermost one is the statement's, inner ones belong to aggregates
-    return uses
+    return {use.alias: use for use in uses.values()}
+
+
+def _is_first(node: PlanNode, uses: dict[str, TableUse], roots: Mapping[Name, Name]) -> bool:
+    """Note the table that a node reads, and whether it is no further partition: all are asked for the same."""
+    name, alias = Name(node["Schema"], node["Relation Name"]), node["Alias"]
+    if name not in roots:
+        uses.setdefault(alias, TableUse(name, alias))
+        return True
+    shown = alias_of_root(alias)
+    is_first = shown not in uses
+    use = uses.setdefault(shown, TableUse(roots[name], shown))
+    uses.setdefault(alias, use)  # its conditions name the partition, those above it the table
+    return is_first
 
 
 def _from_tree(text: str, uses: dict[str, TableUse]) -> None:

@@ -82,7 +82,7 @@ def source_workload(settings: Settings, schema: Schema) -> Workload:
         PgPatternsError: there is no query.
     """
     evidence = read_application(settings, [schema], always=True)
-    workload = workload_of(evidence) if evidence is not None else Workload()
+    workload = workload_of(evidence, whole=True) if evidence is not None else Workload()
     if not workload.statements:
         raise PgPatternsError(
             "no SQLAlchemy query was found in the application's source (setting `source`; by default the folder of "

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
 from copy import copy
 from typing import Literal
 
-from alembic_pgpatterns.evidence.conditions import Expressions, add, alternatives, literal_of, negated, sorts
-from alembic_pgpatterns.evidence.scope import Conditions, Constant, Items, Ref, Value, Words
+from alembic_pgpatterns.evidence.conditions import add, literal_of, negated, sorts
+from alembic_pgpatterns.evidence.scope import Conditions, Items, Ref, Value, Words
+from alembic_pgpatterns.evidence.steps import STEPS, Steps
 from alembic_pgpatterns.evidence.symbols import Link, PathQuery
 
 _NOTHING = frozenset(
     {
         "options", "execution_options", "add_columns", "add_entity", "with_entities", "correlate", "correlate_except",
         "params", "populate_existing", "yield_per", "returning", "enable_eagerloads", "with_only_columns",
-        "prefix_with", "suffix_with", "with_hint", "scalar_subquery", "as_scalar", "label", "set_label_style",
-        "lateral", "having",
+        "prefix_with", "suffix_with", "with_hint", "label", "set_label_style", "having",
         "enable_assertions", "autoflush", "column", "add_cte", "nest", "reduce_columns", "unique", "with_session",
     }
 )  # fmt: skip
 """Methods that change neither the conditions nor the order."""
 _RUNS = frozenset(
-    {"all", "one", "one_or_none", "scalar", "scalars", "count", "exists", "subquery", "cte", "alias", "one_or_404",
+    {"all", "one", "one_or_none", "scalar", "scalars", "subquery", "cte", "alias", "one_or_404",
      "iterator", "scalar_one",
      "scalar_one_or_none"}
 )  # fmt: skip
@@ -45,12 +44,17 @@ _EXECUTES = frozenset(
         "iterate",
     }
 )
-_PLAIN = frozenset({"text", "cast", "desc", "asc", "aliased", "nulls_last", "nulls_first", "literal", "distinct"})
+_PLAIN = frozenset(
+    {"text", "tuple_", "cast", "desc", "asc", "aliased", "nulls_last", "nulls_first", "literal", "distinct"}
+)
 """Functions of SQLAlchemy that can also be called as attributes of the module: ``sa.desc(…)``."""
 _WRAPPERS = frozenset({"aliased", "with_polymorphic", "lateral", "literal", "bindparam", "type_coerce", "distinct"})
 
 
-class Chains(Expressions):
+AGGREGATES = frozenset({"count", "min", "max", "sum", "avg"})
+
+
+class Chains(Steps):
     """Evaluates calls; a part of the interpreter (`queries`)."""
 
     queries: list[PathQuery]
@@ -62,20 +66,24 @@ class Chains(Expressions):
     def call(self, node: ast.Call) -> Value:
         """What a call gives."""
         function = node.func
-        if isinstance(function, ast.Call) and isinstance(function.func, ast.Attribute) and function.func.attr == "op":
+        named = function.func if isinstance(function, ast.Call) else None
+        if isinstance(named, ast.Attribute) and named.attr in ("op", "bool_op"):
             return self.operator(node)
         if isinstance(function, ast.Attribute):
             return self._method_call(node, function)
         if isinstance(function, ast.Name):
             return self._function_call(node, function.id)
-        return self._arguments_only(node)
+        self.arguments_only(node)
+        return None
 
     def _function_call(self, node: ast.Call, name: str) -> Value:
         imported = self.scope.imports.get(name, "").rsplit(".", 1)[-1]
         name = imported if imported in _STARTS or imported in ("and_", "or_", "not_") else name
         if name in ("and_", "or_", "not_"):
+            if name == "or_":
+                return self.either(node.args, node)
             joined = self.joined(node.args)
-            return joined if name == "and_" else alternatives(joined) if name == "or_" else negated(joined)
+            return joined if name == "and_" else negated(joined)
         if name in _STARTS and name != "query" and name not in self.scope.defined:
             return self._start(node, name)
         if name == "text" and node.args:
@@ -88,8 +96,12 @@ class Chains(Expressions):
             return Ref(value.path, function=name) if isinstance(value, Ref) else None
         if name in ("list", "tuple", "set") and node.args:
             return self.value(node.args[0])
+        if name == "tuple_" and node.args:
+            # A row is beyond another only if its first column is not before that of the other.
+            values = [self.value(item) for item in node.args]
+            return values[0]
         if name == "dict":
-            return self._words(node.keywords)
+            return self.words(node.keywords)
         # SQLModel's; it tells type checkers something, and returns its argument.
         if name == "col" and node.args:
             return self.value(node.args[0])
@@ -116,14 +128,16 @@ class Chains(Expressions):
             return self._step(receiver, name, node)
         if isinstance(receiver, (Items, Words)):
             return self._grow(receiver, name, node, function)
-        return self._arguments_only(node)
+        self.arguments_only(node)
+        return None
 
     def _sql_function(self, node: ast.Call, name: str) -> Value:
-        for item in node.args:
-            value = self.value(item)
-            if isinstance(value, Ref):
-                return Ref(value.path, function=name.lower(), taken_out=value.taken_out)
-        return None
+        values = [self.value(item) for item in node.args]
+        ref = next((value for value in values if isinstance(value, Ref)), None)
+        if ref is None:
+            return Ref("*", function="count") if name == "count" and not values else None
+        template = _template(name.lower(), values, ref) if len(values) > 1 or ref.function else ""
+        return Ref(ref.path, name.lower(), ref.taken_out, template, ref.keys)
 
     def _starts_query(self, node: ast.Call, function: ast.Attribute, path: str) -> bool:
         """``session.query(…)``, ``sa.select(…)``, ``users.select()``; not ``query.update(…)``, which goes on."""
@@ -137,7 +151,7 @@ class Chains(Expressions):
         return isinstance(named, Ref) and named.path.rsplit(".", 1)[-1][:1].isupper() and path != ""
 
     def _start(self, node: ast.Call, name: str) -> PathQuery:
-        query = PathQuery(node.lineno, _STARTS[name], depth=self.scope.depth)
+        query = PathQuery(node.lineno, _STARTS[name], depth=self.scope.depth, nested=name == "exists")
         self.queries.append(query)
         for argument in node.args:
             self._entity(query, self.value(argument.value if isinstance(argument, ast.Starred) else argument))
@@ -145,6 +159,10 @@ class Chains(Expressions):
 
     def _entity(self, query: PathQuery, value: Value) -> None:
         if isinstance(value, Ref):
+            if value.function in AGGREGATES and not value.template:
+                query.aggregates.append((value.function, value.path))
+            if value.path == "*":
+                return
             query.entities.append(value.path)
             query.fetched.append(value.path)
         elif isinstance(value, Items):
@@ -176,6 +194,8 @@ class Chains(Expressions):
             query = PathQuery(node.lineno, entities=[ref.path.rsplit(".", 1)[0]], depth=self.scope.depth)
             self.queries.append(query)
             return self._step(query, name, node)
+        if name in ("join", "outerjoin") and node.args:
+            return Items([ref, *(self.value(item) for item in node.args)])
         if name in ("any", "has") and not node.keywords and node.args:
             value = self.value(node.args[0])
             return value if isinstance(value, Conditions) else self.method(ref, "any_", node)
@@ -200,7 +220,7 @@ class Chains(Expressions):
                 query_argument = value
             elif isinstance(value, Conditions):
                 add(conditions, value)
-        words = self._words(node.keywords)
+        words = self.words(node.keywords)
         for value in words.values.values():
             query_argument = value if query_argument is None and isinstance(value, PathQuery) else query_argument
         if not path:
@@ -219,14 +239,16 @@ class Chains(Expressions):
         """Note that something was called."""
         raise NotImplementedError
 
-    def _arguments_only(self, node: ast.Call) -> Value:
+    def arguments_only(self, node: ast.Call) -> None:
+        """Evaluate the arguments for the queries in them."""
         for argument in node.args:
             self.value(argument.value if isinstance(argument, ast.Starred) else argument)
         for word in node.keywords:
             self.value(word.value)
-        return None
+        return
 
-    def _words(self, keywords: list[ast.keyword]) -> Words:
+    def words(self, keywords: list[ast.keyword]) -> Words:
+        """Keyword arguments."""
         result = Words()
         for word in keywords:
             value = self.value(word.value)
@@ -235,6 +257,7 @@ class Chains(Expressions):
             elif isinstance(value, Words):
                 result.values.update(value.values)
                 result.complete &= value.complete
+                result.handed |= value.handed
             else:
                 result.complete = False
         return result
@@ -249,7 +272,7 @@ class Chains(Expressions):
                         item.optional = True
                 receiver.values += value.values if isinstance(value, Items) and name == "extend" else [value]
         elif isinstance(receiver, Words) and name == "update":
-            receiver.values.update(self._words(node.keywords).values)
+            receiver.values.update(self.words(node.keywords).values)
             # `update(other)`: whatever keys it has.
             receiver.complete &= not node.args
         return None
@@ -258,7 +281,8 @@ class Chains(Expressions):
         """A copy of a query to go on with; the query itself is no longer one that runs."""
         # Two queries may go on from one: `base.where(a)` and `base.where(b)`.
         result = copy(query)
-        for name in ("entities", "joined", "conditions", "by_name", "order", "grouped", "fetched", "assigned"):
+        lists = ("entities", "joined", "conditions", "by_name", "order", "grouped", "fetched", "assigned", "aggregates")
+        for name in lists:
             setattr(result, name, list(getattr(query, name)))
         result.superseded = False
         query.superseded = True
@@ -267,21 +291,21 @@ class Chains(Expressions):
 
     def _step(self, before: PathQuery, name: str, node: ast.Call) -> Value:
         if name in _NOTHING or name.startswith("group_concat"):
-            self._arguments_only(node)
+            self.arguments_only(node)
             return before
-        step = _STEPS.get(name)
+        step = STEPS.get(name)
         if step is not None:
             query = self.step_from(before)
             step(self, query, node)
             return query
         if name in _RUNS or name in _SET_OPERATIONS:
-            self._arguments_only(node)
+            self.arguments_only(node)
             return before
         if name in ("get", "get_or_404"):
             query = self.step_from(before)
             query.by_key = True
             return query
-        self._arguments_only(node)
+        self.arguments_only(node)
         return before if before.link is None else self._after_call(before, name, node)
 
     def _after_call(self, before: PathQuery, name: str, node: ast.Call) -> Value:
@@ -290,102 +314,9 @@ class Chains(Expressions):
         before.superseded = True
         return self._other_function(node, f"{before.link.function}().{name}")
 
-    def _where(self, query: PathQuery, node: ast.Call) -> None:
-        joined = self.joined(node.args)
-        for item in joined.items:
-            item.optional |= self.scope.depth > query.depth
-        query.conditions += joined.items
-        query.complete &= joined.complete
 
-    def _filter_by(self, query: PathQuery, node: ast.Call) -> None:
-        words = self._words(node.keywords)
-        query.complete &= words.complete
-        query.by_name += [
-            (
-                "=" + name,
-                "null" if isinstance(value, Constant) and value.value is None else literal_of(value),
-                self.scope.depth > query.depth,
-            )
-            for name, value in words.values.items()
-        ]
-
-    def _join(self, query: PathQuery, node: ast.Call) -> None:
-        for argument in node.args[:1]:
-            value = self.value(argument)
-            if isinstance(value, Ref):
-                query.joined.append(value.path)
-        joined = self.joined(node.args[1:2])
-        joined.items += self.joined([word.value for word in node.keywords if word.arg == "onclause"]).items
-        query.conditions += joined.items
-
-    def _from(self, query: PathQuery, node: ast.Call) -> None:
-        for argument in node.args:
-            value = self.value(argument)
-            if isinstance(value, Ref):
-                query.entities.insert(0, value.path)
-
-    def _order(self, query: PathQuery, node: ast.Call) -> None:
-        for key in self.order_keys(node.args):
-            if key is None:
-                query.complete = False
-            else:
-                query.order.append(key)
-
-    def _group(self, query: PathQuery, node: ast.Call) -> None:
-        for argument in node.args:
-            value = self.value(argument)
-            if isinstance(value, Ref):
-                query.grouped.append(value.path)
-
-    def _limit(self, query: PathQuery, node: ast.Call) -> None:
-        value = self.value(node.args[0]) if node.args else None
-        query.limit = True
-        number = value.value if isinstance(value, Constant) else None
-        query.limit_rows = number if isinstance(number, int) else query.limit_rows
-
-    def _first(self, query: PathQuery, node: ast.Call) -> None:
-        query.limit, query.limit_rows = True, 1
-
-    def _offset(self, query: PathQuery, node: ast.Call) -> None:
-        query.offset = True
-
-    def _page(self, query: PathQuery, node: ast.Call) -> None:
-        query.limit = query.offset = True
-
-    def _lock(self, query: PathQuery, node: ast.Call) -> None:
-        words = {
-            word.arg for word in node.keywords if not (isinstance(word.value, ast.Constant) and not word.value.value)
-        }
-        weak = "key_share" in words
-        query.lock = ("key share" if weak else "share") if "read" in words else ("no key update" if weak else "update")
-        query.skip_locked = "skip_locked" in words
-
-    def _distinct(self, query: PathQuery, node: ast.Call) -> None:
-        query.distinct = True
-
-    def _command(self, query: PathQuery, node: ast.Call) -> None:
-        assert isinstance(node.func, ast.Attribute)
-        query.command = "update" if node.func.attr == "update" else "delete"
-        self._assigned(query, node)
-
-    def _assigned(self, query: PathQuery, node: ast.Call) -> None:
-        """The columns in ``.values(name=…)``, ``.values({User.name: …})`` and ``query.update({"name": …})``."""
-        self._arguments_only(node)
-        query.assigned += [f"?.{word.arg}" for word in node.keywords if word.arg not in (None, "synchronize_session")]
-        for argument in node.args[:1]:
-            words = self.value(argument)
-            query.assigned += [f"?.{name}" for name in words.values] if isinstance(words, Words) else []
-            for key in argument.keys if isinstance(argument, ast.Dict) else ():
-                value = self.value(key) if key is not None else None
-                query.assigned += [value.path] if isinstance(value, Ref) else []
-
-
-_STEPS: dict[str, Callable[[Chains, PathQuery, ast.Call], None]] = {
-    "where": Chains._where, "filter": Chains._where, "filter_by": Chains._filter_by,
-    "join": Chains._join, "outerjoin": Chains._join, "join_from": Chains._join, "select_from": Chains._from,
-    "order_by": Chains._order, "group_by": Chains._group, "limit": Chains._limit, "fetch": Chains._limit,
-    "first": Chains._first, "first_or_404": Chains._first, "offset": Chains._offset, "slice": Chains._page,
-    "paginate": Chains._page,
-    "with_for_update": Chains._lock, "distinct": Chains._distinct, "update": Chains._command, "delete": Chains._command,
-    "values": Chains._assigned,
-}  # fmt: skip
+def _template(name: str, values: list[Value], ref: Ref) -> str:
+    """``to_tsvector('english', {})``; empty where another argument is no constant."""
+    inner = ref.template or (f"{ref.function}({{}})" if ref.function else "{}")
+    parts = [inner if value is ref else literal_of(value) for value in values]
+    return f"{name}({', '.join(part for part in parts if part is not None)})" if None not in parts else ""

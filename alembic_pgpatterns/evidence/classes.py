@@ -6,10 +6,13 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
+from alembic_pgpatterns.evidence.declarations import AUTOMATIC
 from alembic_pgpatterns.evidence.hybrids import Test
 from alembic_pgpatterns.evidence.model import Place
 from alembic_pgpatterns.evidence.symbols import ClassDeclaration, ColumnDeclaration, FileFacts, FunctionFacts
 
+_PLAIN = re.compile(r"\b(str|int|String|Text|Integer|SmallInteger|BigInteger|Unicode|VARCHAR|TEXT)\b")
+"""Words of a type that is no enumeration. A column of an annotated enumeration is one: `Mapped[Status]`."""
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 # Re-exports are followed so far; a name that leads back to itself ends there.
 _DEEP = 12
@@ -35,7 +38,9 @@ class Classes:
         self._tables: dict[str, str | None] = {}
         self._lines: dict[str, str] = {}
         self._declared = declared
+        self._constants: dict[str, tuple[str, ...]] = {}
         for file in files:
+            self._constants.update((f"{file.module}.{name}", values) for name, values in file.constants.items())
             for declaration in file.classes:
                 self._classes[declaration.path] = declaration
                 self._by_last[declaration.path.rsplit(".", 1)[-1]].append(declaration.path)
@@ -153,7 +158,25 @@ class Classes:
             declared = item.columns.get(attribute)
             if declared is not None and (model or not declared.kind.startswith("plain ")):
                 return declared
+            # `jobs.c.name` is a column, also where the table got it from a function: `Table("jobs", m, *timestamps())`.
+            if item.is_core:
+                return ColumnDeclaration(attribute, attribute, item.line)
         return None
+
+    def constants(self, path: str, kind: str) -> tuple[str, ...]:
+        """What a name stands for that is given constants, in a module or class, as SQL texts.
+
+        A member of an enumeration is what a column of these words of its type (``kind``) has for it.
+        """
+        head, _, name = path.rpartition(".")
+        for target in (path, self._aliases.get(path, path)):
+            if target in self._constants:
+                return self._constants[target]
+        for item in self.line(head):
+            if name in item.constants:
+                is_enum = any("Enum" in base or "Choices" in base for base in self.foreign_bases(item.path))
+                return (_member(name, item.constants[name][0], kind),) if is_enum else item.constants[name]
+        return ()
 
     def tests(self, path: str, attribute: str) -> tuple[Test, ...]:
         """What a hybrid property tests; nothing if it is none, or was not understood."""
@@ -220,6 +243,14 @@ class Classes:
         """Where a class is declared."""
         declaration = self.get(path)
         return Place(self._places[declaration.path], declaration.line) if declaration is not None else None
+
+
+def _member(name: str, value: str, kind: str) -> str:
+    """A member of an enumeration in the database: its name in sqlalchemy.Enum, unless that is told otherwise."""
+    if value == AUTOMATIC:
+        value = f"'{name.lower()}'"
+    by_name = ("Enum" in kind or not _PLAIN.search(kind)) and "values_callable" not in kind
+    return f"'{name}'" if by_name else value
 
 
 def _snake(name: str) -> str:

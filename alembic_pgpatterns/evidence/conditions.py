@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from alembic_pgpatterns.evidence.hybrids import sql_literal
 from alembic_pgpatterns.evidence.model import Use
-from alembic_pgpatterns.evidence.scope import Conditions, Constant, Items, Ref, Scope, Value
+from alembic_pgpatterns.evidence.scope import VARIES, Conditions, Constant, Items, Ref, Scope, Value
 from alembic_pgpatterns.evidence.symbols import PathCondition, PathOrder, PathQuery
 
 _COMPARED = {
@@ -75,7 +75,7 @@ class Expressions:
         if not isinstance(left, Ref):
             result.complete = False
             return
-        result.items.append(replace(_condition(left, use, right), operator=written))
+        result.items.append(_written(_condition(left, use, right), written))
 
     def boolean(self, node: ast.UnaryOp | ast.BinOp | ast.BoolOp) -> Value:
         """``~a``, ``a & b``, ``a | b``."""
@@ -85,8 +85,9 @@ class Expressions:
                 return negated(inner)
             return inner if isinstance(inner, Constant) else None
         if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.BitAnd, ast.BitOr)):
-            joined = self.joined([node.left, node.right])
-            return joined if isinstance(node.op, ast.BitAnd) else alternatives(joined)
+            if isinstance(node.op, ast.BitOr):
+                return self.either(_operands(node), node)
+            return self.joined([node.left, node.right])
         if isinstance(node, ast.BinOp):
             return self._arithmetic(node)
         return None
@@ -94,14 +95,22 @@ class Expressions:
     def _arithmetic(self, node: ast.BinOp) -> Value:
         """``"%" + term``: a text of which the beginning is known; a sum with a column is an expression."""
         left, right = self.value(node.left), self.value(node.right)
-        if isinstance(left, Constant) and isinstance(left.value, str):
-            return Constant(left.value, prefix=True)
+        if isinstance(node.op, ast.Add) and not isinstance(left, Ref) and not isinstance(right, Ref):
+            if _text_of(left) or _text_of(right):
+                return Constant((_text_of(left) or VARIES) + (_text_of(right) or VARIES), prefix=True)
+        elif isinstance(left, Constant) and isinstance(left.value, str) and isinstance(node.op, ast.Mod):
+            return Constant(left.value.replace("%%", "\1").replace("%s", VARIES).replace("\1", "%"), prefix=True)
         if isinstance(left, Items) and isinstance(right, Items):
             return Items([*left.values, *right.values], left.depth)
         for side in (left, right):
             if isinstance(side, Ref):
                 return Ref(side.path, function="expression")
         return None
+
+    def either(self, nodes: list[ast.expr], node: ast.expr) -> Conditions:
+        """Conditions joined by OR."""
+        branches = [self.joined([item]) for item in nodes]
+        return alternatives(branches, node.lineno * 1000 + node.col_offset)
 
     def joined(self, nodes: list[ast.expr]) -> Conditions:
         """Conditions joined by AND; what is no condition makes them incomplete."""
@@ -121,11 +130,11 @@ class Expressions:
         if name in _METHODS:
             use = _METHODS[name]
             other = first if use in (Use.MEMBER, Use.RANGE, Use.EQUAL) else None
-            return Conditions([replace(_condition(ref, use, other), operator=name if use is Use.RANGE else "")])
+            return Conditions([_written(_condition(ref, use, other), name if use is Use.RANGE else "")])
         if name in _DISTANCES:
             return Ref(ref.path, function="<->")
         if name in _TAKEN_OUT:
-            return Ref(ref.path, taken_out=True)
+            return replace(ref, taken_out=True) if name in ("astext", "as_string") else Ref(ref.path, taken_out=True)
         return ref if name in _SAME else Ref(ref.path, function=name) if name == "cast" else None
 
     def operator(self, node: ast.Call) -> Value:
@@ -140,7 +149,7 @@ class Expressions:
             return Ref(ref.path, function="<->")
         other = self.value(node.args[0]) if node.args else None
         written = str(named.value) if use is Use.RANGE else ""
-        return Conditions([replace(_condition(ref, use, other), operator=written)])
+        return Conditions([_written(_condition(ref, use, other), written)])
 
     def order_keys(self, nodes: list[ast.expr]) -> Iterator[PathOrder | None]:
         """The keys of order_by(); None for one that is not understood."""
@@ -158,7 +167,9 @@ class Expressions:
             return PathOrder(name, descending)
         if not isinstance(value, Ref):
             return None
-        key = PathOrder(value.path, function=value.function if value.function not in _SORTS else "")
+        key = PathOrder(
+            value.path, function=value.function if value.function not in _SORTS else "", template=value.template
+        )
         _direct(node, key)
         return key
 
@@ -184,12 +195,28 @@ def _direct(node: ast.expr, key: PathOrder) -> None:
             return
 
 
+def _operands(node: ast.expr) -> list[ast.expr]:
+    """The operands of ``a | b | c``."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        return [*_operands(node.left), *_operands(node.right)]
+    return [node]
+
+
 def sorts(name: str) -> bool:
     """Whether a function or method only says how to sort."""
     return name in _SORTS
 
 
+def _written(condition: PathCondition, operator: str) -> PathCondition:
+    """The condition with its operator, where it is a range."""
+    return replace(condition, operator=operator) if operator and condition.use is Use.RANGE else condition
+
+
+_PATH_OPERATORS = {Use.EQUAL: "=", Use.MEMBER: "in"}
+
+
 def _condition(ref: Ref, use: Use, other: Value) -> PathCondition:
+    written_use = use
     if isinstance(other, Constant) and other.value is None and use in (Use.EQUAL, Use.NOT_EQUAL):
         use = Use.IS_NULL if use is Use.EQUAL else Use.IS_NOT_NULL
     if ref.taken_out and use in (Use.EQUAL, Use.MEMBER, Use.RANGE, Use.NOT_EQUAL, Use.PATTERN, Use.PREFIX):
@@ -199,7 +226,45 @@ def _condition(ref: Ref, use: Use, other: Value) -> PathCondition:
     if ref.function == "any_" and use is Use.EQUAL:
         return PathCondition(ref.path, Use.CONTAINS)
     path = other.path if isinstance(other, Ref) else ""
-    return PathCondition(ref.path, use, literal_of(other), ref.function, other=path)
+    return PathCondition(
+        ref.path,
+        use,
+        literal_of(other),
+        ref.function,
+        other=path,
+        values=_list_of(other) if use is Use.MEMBER else (),
+        operator=_PATH_OPERATORS.get(written_use, "") if use is Use.PATH else "",
+        template=ref.template,
+        keys=ref.keys,
+        within=_within(ref, other) if use is Use.MEMBER and not ref.function else None,
+    )
+
+
+def _within(ref: Ref, value: Value) -> PathQuery | None:
+    """The query whose rows are compared with; it does not run by itself then."""
+    if not isinstance(value, PathQuery) or not _is_set(value, ref):
+        return None
+    value.superseded = True
+    return value
+
+
+def _list_of(value: Value) -> tuple[str, ...]:
+    """Constants as SQL texts; none where one of them varies. What may be a constant elsewhere is a path after ``@``."""
+    if not isinstance(value, Items):
+        return ()
+    texts = [literal_of(item) or (f"@{item.path}" if isinstance(item, Ref) else None) for item in value.values]
+    return tuple(text for text in texts if text is not None) if None not in texts else ()
+
+
+def _is_set(query: PathQuery, of: Ref) -> bool:
+    """Whether a query gives one column of other rows, so that to be among them is a join."""
+    plain = not (query.limit or query.offset or query.grouped or query.aggregates or query.link or query.order)
+    owner = query.fetched[0].rpartition(".")[0] if len(query.fetched) == 1 else ""
+    return plain and owner not in ("", of.path, of.path.rpartition(".")[0]) and query.entities == query.fetched
+
+
+def _text_of(value: Value) -> str:
+    return value.value if isinstance(value, Constant) and isinstance(value.value, str) else ""
 
 
 def _identity(ref: Ref, negative: bool, value: Value) -> PathCondition:
@@ -210,7 +275,7 @@ def _identity(ref: Ref, negative: bool, value: Value) -> PathCondition:
 
 def _like(name: str, value: Value) -> Use:
     text = value.value if isinstance(value, Constant) else None
-    begins = isinstance(text, str) and text[:1] not in ("%", "_", "")
+    begins = isinstance(text, str) and text[:1] not in ("%", "_", "") and text != VARIES
     return Use.PREFIX if begins and name == "like" else Use.PATTERN
 
 
@@ -219,6 +284,7 @@ def add(result: Conditions, value: Value) -> None:
     if isinstance(value, Conditions):
         result.items += value.items
         result.complete &= value.complete
+        result.handed |= value.handed
     elif isinstance(value, Ref):
         result.items.append(PathCondition(value.path, Use.EQUAL, "true", value.function))
     elif isinstance(value, Items):
@@ -230,8 +296,18 @@ def add(result: Conditions, value: Value) -> None:
         result.complete = False
 
 
-def alternatives(conditions: Conditions) -> Conditions:
-    """The branches of an OR. Equalities of one column are a list of values, and no alternatives."""
+def alternatives(branches: Sequence[Conditions], group: int) -> Conditions:
+    """The branches of an OR. Equalities of one column are a list of values, and no alternatives.
+
+    Args:
+        branches: the conditions of each.
+        group: a number that no other OR of the query has.
+    """
+    conditions = Conditions()
+    for number, branch in enumerate(branches):
+        add(conditions, branch)
+        for item in branch.items:
+            item.branch = (group, number)
     paths = {item.path for item in conditions.items}
     if len(paths) == 1 and conditions.complete and all(item.use is Use.EQUAL for item in conditions.items):
         first = conditions.items[0]

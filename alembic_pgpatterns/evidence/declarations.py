@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 
-from alembic_pgpatterns.evidence.hybrids import computed_of, of_self, tests_of
+from alembic_pgpatterns.evidence.hybrids import computed_of, of_self, sql_literal, tests_of
 from alembic_pgpatterns.evidence.scope import statements
 from alembic_pgpatterns.evidence.symbols import ClassDeclaration, ColumnDeclaration
 
@@ -31,6 +31,19 @@ def called_name(node: ast.expr | None) -> str:
 def constant_text(node: ast.AST | None) -> str:
     """The text of a constant; empty for anything else."""
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+AUTOMATIC = "auto"
+"""The value of a member of an enumeration that Python chooses."""
+
+
+def constants_of(node: ast.expr | None) -> tuple[str, ...]:
+    """A constant, or the constants of a list, as SQL texts; none for anything else."""
+    if isinstance(node, ast.Call) and called_name(node) in ("frozenset", "set", "tuple", "list") and node.args:
+        return constants_of(node.args[0])
+    items = node.elts if isinstance(node, (ast.Tuple, ast.List, ast.Set)) else [node]
+    texts = [sql_literal(item.value) if isinstance(item, ast.Constant) else None for item in items]
+    return tuple(text for text in texts if text is not None) if None not in texts else ()
 
 
 def read_class(node: ast.ClassDef, path: str, resolve: Resolve) -> ClassDeclaration:
@@ -139,6 +152,8 @@ def _read_attribute(
             result.columns.setdefault(name, ColumnDeclaration(name, name, line, f"plain {_words(annotation)}"))
         elif isinstance(value, (ast.Name, ast.Attribute)) and (path := resolve(value)):
             result.values[name] = path
+        elif values := (AUTOMATIC,) if called_name(value) == "auto" else constants_of(value):
+            result.constants[name] = values
 
 
 def _read_value(name: str, value: ast.expr | None, line: int, result: ClassDeclaration, kind: str) -> bool:
@@ -167,7 +182,15 @@ def _column(attribute: str, call: ast.Call, line: int, kind: str) -> ColumnDecla
         _words(item) for item in (*call.args, *(words.get(key) for key in ("type_", "sa_type", "sa_column")))
     )
     key = isinstance(primary, ast.Constant) and primary.value is True
+    types += " values_callable" if any(item.arg == "values_callable" for item in _keywords(call)) else ""
     return ColumnDeclaration(attribute, name, line, f"{kind} {types}", key, _referenced(call))
+
+
+def _keywords(call: ast.Call) -> Iterator[ast.keyword]:
+    """The keywords of a column and of its type."""
+    yield from call.keywords
+    for argument in (*call.args, *(word.value for word in call.keywords)):
+        yield from argument.keywords if isinstance(argument, ast.Call) else ()
 
 
 def _referenced(call: ast.Call) -> str:

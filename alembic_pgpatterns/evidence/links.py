@@ -21,14 +21,17 @@ def for_owner(query: PathQuery, written: str, owner: str) -> PathQuery:
 def together(first: PathQuery, second: PathQuery) -> PathQuery:
     """The query that begins as the first one and goes on as the second."""
     result = copy(first)
-    for name in ("entities", "joined", "conditions", "order", "grouped", "assigned"):
+    for name in ("entities", "joined", "conditions", "order", "grouped", "assigned", "aggregates"):
         setattr(result, name, [*getattr(first, name), *getattr(second, name)])
-    result.by_name = [*first.by_name, *(item for item in second.by_name if item[0].startswith("="))]
+    handed = [(f"={name.lstrip('=')}", literal, optional) for name, literal, optional in second.by_name]
+    named = handed if first.takes_words else [item for item in second.by_name if item[0].startswith("=")]
+    result.by_name = [*first.by_name, *named]
     result.limit, result.offset = first.limit or second.limit, first.offset or second.offset
     result.limit_rows = second.limit_rows or first.limit_rows
     result.lock, result.skip_locked = second.lock or first.lock, second.skip_locked or first.skip_locked
     result.command = second.command if second.command != "select" else first.command
     result.complete = first.complete and second.complete
+    result.takes_words = first.takes_words or second.takes_words
     result.line, result.link = second.line or first.line, None
     return result
 

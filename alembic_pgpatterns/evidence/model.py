@@ -59,7 +59,10 @@ class Condition:
         alternative: it stands in one branch of an OR, so that an index on it alone does not serve the query.
         other: the other side of a JOIN, as (table, column).
         optional: the query is also run without it (it is added under an ``if``).
-        operator: of a RANGE, as the source has it (``<``, ``between``); empty if that is not known.
+        operator: of a RANGE or a PATH, as the source has it (``<``, ``between``); empty if that is not known.
+        template: SQL of what is compared, with ``{}`` for the column, where that is more than the column or a function
+            of it alone: ``to_tsvector('english', {})``, ``{} ->> 'key'``.
+        branch: of which OR, and which of its branches: the conditions of one branch are joined by AND.
     """
 
     column: str
@@ -70,16 +73,19 @@ class Condition:
     other: tuple[str, str] | None = None
     optional: bool = False
     operator: str = ""
+    template: str = ""
+    branch: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OrderKey:
-    """One column of ORDER BY. ``nulls_first`` is None where the query does not say."""
+    """One column of ORDER BY. ``nulls_first`` is None where the query does not say. ``template``: see `Condition`."""
 
     column: str
     descending: bool = False
     nulls_first: bool | None = None
     function: str = ""
+    template: str = ""
 
 
 Command = Literal["select", "update", "delete", "insert"]
@@ -100,6 +106,11 @@ class QueryShape:
         assigned: the columns that an UPDATE sets; empty where that is not known.
         complete: every part of the query was understood. Where it is false there may be more conditions.
         alone: the query reads no other table, through which it may come to its rows.
+        aggregates: functions in the result with their columns, (``max``, ``created_at``); ``*`` for all rows.
+        joined: what the query asks of its other tables, where it is known how all of them are joined. ``links``: the
+            pairs of columns, with their tables, that join them.
+        part: it is in ``joined`` of another shape, too.
+        text: the whole query, where the source has it as SQL; with ``$n`` for parameters.
         places: where the application asks so, the first one first.
         calls: how often it ran (a recording), else the number of places.
     """
@@ -119,6 +130,11 @@ class QueryShape:
     assigned: tuple[str, ...] = ()
     complete: bool = True
     alone: bool = True
+    aggregates: tuple[tuple[str, str], ...] = ()
+    joined: tuple[QueryShape, ...] = ()
+    links: tuple[tuple[tuple[str, str], tuple[str, str]], ...] = ()
+    part: bool = False
+    text: str = ""
     places: tuple[Place, ...] = field(default=(), compare=False)
     calls: int = field(default=1, compare=False)
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from copy import copy
+from dataclasses import replace
 
 from alembic_pgpatterns.evidence.chains import Chains
-from alembic_pgpatterns.evidence.conditions import add
-from alembic_pgpatterns.evidence.declarations import called_name, read_class, table_call
+from alembic_pgpatterns.evidence.conditions import add, literal_of
+from alembic_pgpatterns.evidence.declarations import called_name, constants_of, read_class, table_call
+from alembic_pgpatterns.evidence.hybrids import sql_literal
 from alembic_pgpatterns.evidence.raw_sql import condition_shapes, statement_shapes
 from alembic_pgpatterns.evidence.scope import (
+    VARIES,
     Conditions,
     Constant,
     Items,
@@ -59,8 +62,15 @@ class _Module:
         ]
         for node in top:
             self._core_table(node)
+            self._constant(node)
         self._statements(top, f"{self.facts.module}.<module>")
         self._nested(self.tree.body, self.facts.module, "")
+
+    def _constant(self, node: ast.stmt) -> None:
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and (values := constants_of(node.value)):
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                if isinstance(target, ast.Name) and target.id.isupper():
+                    self.facts.constants[target.id] = values
 
     def _core_table(self, node: ast.stmt) -> None:
         if (
@@ -73,7 +83,7 @@ class _Module:
                 declaration = ClassDeclaration(
                     f"{self.facts.module}.{node.targets[0].id}", node.lineno, table=table, schema=schema
                 )
-                declaration.declares_table = declaration.is_model = True
+                declaration.declares_table = declaration.is_model = declaration.is_core = True
                 declaration.columns = {column.attribute: column for column in columns}
                 self.facts.classes.append(declaration)
 
@@ -103,7 +113,7 @@ class _Module:
         variables: dict[str, Value] = {
             name: Conditions(list(map(copy, value.items)), value.complete) if isinstance(value, Conditions) else value
             for name, value in self.variables.items()
-            if isinstance(value, Conditions) or type(value) is Ref
+            if isinstance(value, (Conditions, Ref)) or (name.isupper() and isinstance(value, (Constant, Items)))
         }
         return Scope(self.facts.module, self.imports, self.defined, owner, variables)
 
@@ -151,9 +161,10 @@ class FunctionReader(Chains):
         for argument in arguments:
             if argument.arg not in ("self", "cls"):
                 self.scope.variables[argument.arg] = self._parameter(argument)
-        for extra in (node.args.vararg, node.args.kwarg):
-            if extra is not None:
-                self.scope.variables[extra.arg] = None
+        if node.args.vararg is not None:
+            self.scope.variables[node.args.vararg.arg] = Conditions(handed=True)
+        if node.args.kwarg is not None:
+            self.scope.variables[node.args.kwarg.arg] = Words(handed=True)
 
     def _parameter(self, argument: ast.arg) -> Value:
         annotation = argument.annotation
@@ -280,8 +291,8 @@ class FunctionReader(Chains):
             case ast.Subscript():
                 return self._subscript(node)
             case ast.JoinedStr(values=parts):
-                first = parts[0] if parts else None
-                return Constant(first.value if isinstance(first, ast.Constant) else "", prefix=True)
+                texts = (str(part.value) if isinstance(part, ast.Constant) else VARIES for part in parts)
+                return Constant("".join(texts), prefix=True)
             case ast.ListComp() | ast.GeneratorExp() | ast.SetComp():
                 return self._comprehension(node)
             case ast.Lambda(body=body):
@@ -304,12 +315,12 @@ class FunctionReader(Chains):
         if isinstance(node, ast.Attribute):
             below = self.value(node.value) if isinstance(node.value, (ast.Call, ast.Subscript)) else None
             if isinstance(below, Ref) and node.attr == "astext":
-                return Ref(below.path, taken_out=True)
+                return replace(below, taken_out=True)
             if isinstance(below, PathQuery):
                 return below if node.attr in ("scalar", "c", "columns") else None
             if node.attr == "astext":
                 inner = self.value(node.value)
-                return Ref(inner.path, taken_out=True) if isinstance(inner, Ref) else None
+                return replace(inner, taken_out=True) if isinstance(inner, Ref) else None
         path = self.scope.path(node)
         path = path.replace(".c.", ".").replace(".columns.", ".")
         return Ref(path) if path else None
@@ -319,7 +330,7 @@ class FunctionReader(Chains):
         if isinstance(value, Ref) and not isinstance(node.slice, ast.Slice):
             if value.path.endswith(".c") and isinstance(node.slice, ast.Constant):
                 return Ref(f"{value.path[:-2]}.{node.slice.value!s}")
-            return Ref(value.path, taken_out=True)
+            return Ref(value.path, taken_out=True, keys=(*value.keys, _key(self.value(node.slice))))
         if isinstance(value, PathQuery) and isinstance(node.slice, ast.Slice):
             query = self.step_from(value)
             query.limit = True
@@ -365,3 +376,11 @@ class FunctionReader(Chains):
     def created(self, path: str, line: int) -> None:
         """Note that something was called, and with which paths as arguments."""
         self.file.created.setdefault(path, line)
+
+
+def _key(value: Value) -> str:
+    """A key of a document as SQL text; `VARIES` where it is no constant."""
+    if isinstance(value, Items) and all(isinstance(item, Constant) for item in value.values):
+        # SQLAlchemy writes a path with spaces, and PostgreSQL takes `{a, b}` and `{a,b}` for the same.
+        return "#" + (sql_literal("{" + ",".join(str(getattr(item, "value", "")) for item in value.values) + "}") or "")
+    return literal_of(value) or VARIES

@@ -42,7 +42,22 @@ def statement_shapes(text: str, line: int, constants: Mapping[int, bool | str] =
         return []
     if constants:
         _fill(tree, constants)
-    return [shape for raw in tree.stmts for shape in _statement(raw.stmt, line)]
+    shapes = [shape for raw in tree.stmts for shape in _statement(raw.stmt, line)]
+    if len(tree.stmts) == 1:
+        for number, shape in enumerate(shapes):
+            shape.text, shape.part, shape.alone = _numbered(text), number > 0, len(shapes) == 1
+    return shapes
+
+
+def _numbered(text: str) -> str:
+    """The text with ``$n`` for its parameters, one number per name."""
+    names: dict[str, int] = {}
+
+    def number(match: re.Match[str]) -> str:
+        name = match[1] or match[2] or f"%{len(names)}"
+        return f"${names.setdefault(name, len(names) + 1)}"
+
+    return " ".join(_PLACEHOLDER.sub(number, text).replace("%%", "%").rstrip().rstrip(";").split())
 
 
 def condition_shapes(text: str) -> Conditions | None:

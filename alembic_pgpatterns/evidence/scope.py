@@ -12,27 +12,43 @@ from alembic_pgpatterns.evidence.symbols import PathCondition, PathQuery
 
 @dataclass(slots=True)
 class Ref:
-    """A dotted path, with what was done to it: ``function`` around it, or a value taken out of it (``taken_out``)."""
+    """A dotted path, with what was done to it.
+
+    Attributes:
+        function: around it. ``template``: the SQL of that, with ``{}`` for the column; empty where it is not known, or
+            is the function of the column alone.
+        taken_out: a value is taken out of it. ``keys``: the keys in the document, as far as they are constants.
+    """
 
     path: str
     function: str = ""
     taken_out: bool = False
+    template: str = ""
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class Constant:
-    """A constant; ``prefix``: of a text whose end varies, the constant beginning."""
+    """A constant; ``prefix``: a text of which parts vary. Where one stands in it is `VARIES`."""
 
     value: object
     prefix: bool = False
 
 
+VARIES = "\0"
+"""Stands for what is not known in a text that is put together."""
+
+
 @dataclass(slots=True)
 class Conditions:
-    """Conditions that are joined by AND. ``complete``: all of them were understood."""
+    """Conditions that are joined by AND.
+
+    ``complete``: all of them were understood. ``handed``: the caller of the function hands over more.
+    """
 
     items: list[PathCondition] = field(default_factory=list)
     complete: bool = True
+    handed: bool = False
 
 
 @dataclass(slots=True)
@@ -45,10 +61,11 @@ class Items:
 
 @dataclass(slots=True)
 class Words:
-    """A dictionary with constant keys, for ``filter_by(**words)``."""
+    """A dictionary with constant keys, for ``filter_by(**words)``. ``handed``: its keys come from the caller."""
 
     values: dict[str, Value] = field(default_factory=dict)
     complete: bool = True
+    handed: bool = False
 
 
 Value: TypeAlias = Ref | Constant | Conditions | Items | Words | PathQuery | None

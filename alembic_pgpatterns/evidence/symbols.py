@@ -39,7 +39,7 @@ class ClassDeclaration:
         hybrids: hybrid properties that only stand for one column, by attribute.
         tests: hybrid properties that test columns. ``computed``: those that are a function of one.
         values: other class attributes that are a path (``model = User``).
-        made: classes it is called with, in the module (``CRUDUser(User)``).
+        constants: attributes with constants, as SQL texts. ``is_core``: a Table, not a class.
     """
 
     path: str
@@ -57,6 +57,8 @@ class ClassDeclaration:
     tests: dict[str, tuple[Test, ...]] = field(default_factory=dict)
     computed: dict[str, tuple[str, str]] = field(default_factory=dict)
     values: dict[str, str] = field(default_factory=dict)
+    constants: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    is_core: bool = False
     methods: tuple[str, ...] = ()
 
 
@@ -72,6 +74,14 @@ class PathCondition:
     other: str = ""
     optional: bool = False
     operator: str = ""
+    template: str = ""
+    branch: tuple[int, int] | None = None
+    keys: tuple[str, ...] = ()
+    """Of a value that is taken out of a document, as SQL texts; after ``#`` a path in one piece."""
+    values: tuple[str, ...] = ()
+    """Of a list: constants as SQL texts, and after ``@`` paths of what may be constants."""
+    within: PathQuery | None = None
+    """The query whose rows are the values to compare with."""
 
 
 @dataclass(slots=True)
@@ -82,6 +92,7 @@ class PathOrder:
     descending: bool = False
     nulls_first: bool | None = None
     function: str = ""
+    template: str = ""
 
 
 @dataclass(slots=True)
@@ -112,6 +123,7 @@ class PathQuery:
     grouped: list[str] = field(default_factory=list)
     fetched: list[str] = field(default_factory=list)
     assigned: list[str] = field(default_factory=list)
+    aggregates: list[tuple[str, str]] = field(default_factory=list)
     whole: bool = False
     limit: bool = False
     limit_rows: int | None = None
@@ -121,6 +133,11 @@ class PathQuery:
     distinct: bool = False
     complete: bool = True
     link: Link | None = None
+    takes: bool = False
+    """Who calls the function hands over conditions; or, in ``takes_words``, those of ``filter_by``."""
+    takes_words: bool = False
+    nested: bool = False
+    """It stands in another query, whose tables it may compare with."""
     superseded: bool = False
     depth: int = 0
     """How many ``if`` and loops deep it begins: what is added deeper is optional."""
@@ -143,6 +160,9 @@ class TableShape:
     assigned: tuple[str, ...] = ()
     complete: bool = True
     function: str = ""
+    alone: bool = True
+    part: bool = False
+    text: str = ""
 
 
 @dataclass(slots=True)
@@ -177,3 +197,5 @@ class FileFacts:
     called_with: dict[str, tuple[str, ...]] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     assigned: set[str] = field(default_factory=set)
+    constants: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names of the module with constants, as SQL texts."""
