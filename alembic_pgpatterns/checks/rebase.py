@@ -58,6 +58,11 @@ def plan_rebase(history: History, head: Revision, onto: Revision) -> Rebase:
     of_onto, branch = history.ancestors([onto.revision]), history.ancestors([head.revision])
     common, names = of_onto & branch, branch - of_onto
     moved = tuple(item for item in history.revisions if item.revision in names)
+    if not moved:
+        raise PgPatternsError(
+            f"{head.revision} comes before {onto.revision} already, which needs it by depends_on. "
+            f"Move the other one: alembic pgrebase {onto.revision} --onto {head.revision}"
+        )
     _refuse_dependents(history, names)
     first = tuple(item for item in moved if not names & set(item.down_revisions))
     for item in first:
@@ -135,7 +140,9 @@ def reparented(config: Any, rebase: Rebase) -> Iterator[None]:
 
 
 def _side_by_side(run: Run, rebase: Rebase) -> Schemas:
-    heads = (rebase.onto.revision, rebase.head.revision)
+    # One that the other needs by depends_on comes with it, and Alembic refuses to be asked for both.
+    needed = rebase.onto.revision in run.project.history.ancestors([rebase.head.revision])
+    heads = (rebase.head.revision,) if needed else (rebase.onto.revision, rebase.head.revision)
     with run.at(run.project.ancestors(heads)) as at:
         run.progress.say("running both branches")
         try:

@@ -157,6 +157,8 @@ def read_without_running(files: Sequence[str]) -> tuple[RevisionFacts, ...] | No
 def _read(path: str) -> RevisionFacts | None:
     values: dict[str, Any] = {}
     for node in _body(path):
+        if not _is_plain(node):
+            return None
         for name, value in _assigned(node):
             # Assigned twice, maybe under a condition: only running the file shows which one counts.
             if name in values:
@@ -178,6 +180,16 @@ def _texts(value: object) -> tuple[str, ...] | None:
     if not isinstance(items, tuple | list | set | frozenset) or not all(isinstance(item, str) for item in items):
         return None
     return tuple(items)
+
+
+def _is_plain(node: ast.stmt) -> bool:
+    """Whether a statement of the module sets what concerns the revision in no other way than by a plain assignment."""
+    if isinstance(node, _Function | ast.ClassDef):
+        return True
+    stored = [item.id for item in ast.walk(node) if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store)]
+    stored += [item.asname or item.name for item in ast.walk(node) if isinstance(item, ast.alias)]
+    plain = [name for name, _ in _assigned(node)]
+    return [name for name in stored if name in _NAMES] == plain
 
 
 def _assigned(node: ast.stmt) -> list[tuple[str, ast.expr]]:

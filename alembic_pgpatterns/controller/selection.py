@@ -69,7 +69,8 @@ def named_revision(project: Project, identifier: str, flag: str) -> Revision:
     from alembic.util import CommandError
 
     try:
-        revision = project.history.find(identifier)
+        # Alembic's own function fails with an AssertionError for an empty text.
+        revision = project.history.find(identifier) if identifier else None
     except (CommandError, RevisionError) as error:
         raise SettingsError(f"{flag}: {error}") from error
     if revision is None:

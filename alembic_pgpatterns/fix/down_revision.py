@@ -25,8 +25,12 @@ def with_down_revision(path: Path, data: bytes, parent: str) -> bytes:
         PgPatternsError: the file does not say its ``down_revision`` as a plain value.
     """
     # A revision may be in another encoding than UTF-8 (PEP 263): Alembic itself writes one with `output_encoding`.
-    encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-    text = data.decode(encoding)
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        text = data.decode(encoding)
+    except (SyntaxError, UnicodeDecodeError) as error:
+        # Python runs a file whose comments are not in its encoding, and a compiled one without a source.
+        raise PgPatternsError(f"{relative(str(path))} cannot be read: {error}. {_BY_HAND}") from error
     node = _value(path, text)
     lines = _lines(text)
     start = _offset(lines, node.lineno, node.col_offset)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import psycopg
 import pytest
 
@@ -80,6 +82,9 @@ def test_keys_indexes_checks_and_foreign_keys_are_staged(make_project, new_datab
         text = "".join(files)
         assert "For a large table, replace this by stages" not in text
         assert text.count("with a second column") >= 10
+        # Statements of the autocommit blocks: only in a block of short attempts may one wait for a strong lock.
+        alone = re.findall(r"^ {8}op\.(?:execute\(.ALTER TABLE .*|drop_\w+|create_\w+constraint)", text, re.MULTILINE)
+        assert alone and all(" VALIDATE CONSTRAINT " in statement for statement in alone)
         states = [before]
         # File by file on one server; on the other one at once, which is quicker.
         for _ in files if database is not old_database else ():

@@ -131,6 +131,7 @@ def test_which_branch_must_be_said(branches: Project) -> None:
     assert "say which branch moves" in run.stderr and "left1 (" in run.stderr and "right2 (" in run.stderr
     assert branches.alembic("pgrebase", "base1").returncode == 2
     assert branches.alembic("pgrebase", "nothere").returncode == 2
+    assert "no revision ''" in branches.alembic("pgrebase", "").stderr
     add(branches, "third1", "base1", "CREATE TABLE third (id bigint PRIMARY KEY)", "DROP TABLE third")
     assert "say behind which head" in branches.alembic("pgrebase", "right2").stderr
     run = branches.alembic("pgrebase", "right2", "--onto", "third1", "--dry-run")
@@ -183,6 +184,15 @@ def test_what_a_third_branch_stands_on_does_not_move(branches: Project) -> None:
 
 
 @pytest.mark.long
+def test_what_needs_the_other_head_moves_behind_it(branches: Project) -> None:
+    """Alembic refuses to upgrade to both: one comes with the other."""
+    add(branches, "right1", "base1", "ALTER TABLE item ADD r1 text", "ALTER TABLE item DROP r1", 'depends_on = "left1"')
+    run = branches.alembic("pgrebase", "right2")
+    assert run.returncode == 0, run.stderr
+    assert "right1 comes after left1 now." in run.stdout
+
+
+@pytest.mark.long
 def test_a_downgrade_that_fails_can_be_left_out(branches: Project) -> None:
     add(branches, "right2", "right1", "ALTER TABLE item ADD r2 text", "SELECT 1/0")
     run = branches.alembic("pgrebase", "right2")
@@ -215,7 +225,17 @@ def test_every_other_byte_stays(data: bytes) -> None:
     assert namespace["down_revision"] == "new1"
 
 
-@pytest.mark.parametrize("data", [b"x = 1\n", b"down_revision = f()\n", b"down_revision = 'a'\ndown_revision = 'b'\n"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"x = 1\n",
+        b"down_revision = f()\n",
+        b"down_revision = 'a'\ndown_revision = 'b'\n",
+        b"down_revision = 'a'  # \xff\n",
+        b"# coding: nowhere\ndown_revision = 'a'\n",
+        b"\xcb\r\r\n compiled",
+    ],
+)
 def test_what_is_not_plain_is_left_to_a_person(data: bytes) -> None:
     with pytest.raises(PgPatternsError, match=r"f\.py.*Change down_revision yourself"):
         with_down_revision(Path("f.py"), data, "new1")

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from string import Template
 
 from alembic.operations import ops
-from sqlalchemy import Column, text
+from sqlalchemy import Column
 from sqlalchemy.schema import conv
 from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.types import TypeEngine
@@ -25,12 +25,12 @@ from alembic_pgpatterns.autogenerate.rewrite.database_facts import FOREIGN_KEYS_
 from alembic_pgpatterns.autogenerate.rewrite.dependents import Dependents
 from alembic_pgpatterns.autogenerate.rewrite.filling import FillOp
 from alembic_pgpatterns.autogenerate.rewrite.kept_objects import around_objects
-from alembic_pgpatterns.autogenerate.rewrite.plain_steps import NOT_VALID
+from alembic_pgpatterns.autogenerate.rewrite.lock_block import in_attempts
 from alembic_pgpatterns.autogenerate.rewrite.renamed_column import expression_with, reads_only
 from alembic_pgpatterns.autogenerate.rewrite.rendering import Note, SqlOp, expression_text
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
 from alembic_pgpatterns.autogenerate.rewrite.swap_partitions import refuse_late, remembered
-from alembic_pgpatterns.autogenerate.rewrite.swap_parts import Parts, beside
+from alembic_pgpatterns.autogenerate.rewrite.swap_parts import Parts, beside, validate
 from alembic_pgpatterns.autogenerate.rewrite.swap_triggers import SETTING, guard, refuse_unknown, unguard
 from alembic_pgpatterns.autogenerate.rewrite.table_names import alter_table, qualified
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import (
@@ -40,7 +40,6 @@ from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import (
     keeps_indexes,
     rewrites,
     type_text,
-    widens,
 )
 from alembic_pgpatterns.autogenerate.rewrite.view_blocks import restored, saved
 from alembic_pgpatterns.autogenerate.rewrite.view_copies import copied, taken, without_copies
@@ -50,7 +49,6 @@ from alembic_pgpatterns.remedies.naming import fit
 from alembic_pgpatterns.remedies.type_operations import in_utc, read_in_utc
 from alembic_pgpatterns.schema.fill_triggers import FILLS
 from alembic_pgpatterns.schema.names import do_block, quote
-from alembic_pgpatterns.schema.sql.binds import escape_binds
 
 # $$$$ is how a Template writes $$.
 _FUNCTION = Template("""CREATE OR REPLACE FUNCTION $function() RETURNS trigger LANGUAGE plpgsql AS $$$$
@@ -220,17 +218,31 @@ class _Swap:
 
     def filled(self) -> tuple[ops.MigrateOperation, ...]:
         parts = self.parts
-        dropped, checks = _sql(parts.leftovers()), _sql(parts.add_checks())
-        validated = _sql(parts.validate_checks())
-        if self.required:
-            dropped = (self._drop_check(if_exists=True), *dropped)
-            checks = (self._staged_check(), *checks)
-            statement = f"{alter_table(self.schema, self.table)} VALIDATE CONSTRAINT {quote(self.check)}"
-            validated = (SqlOp(statement), *validated)
-        keys = self._limited(_sql(parts.add_foreign_keys()))
-        keys = (*keys, *_sql(parts.validate_foreign_keys()))
+        validated = (*([self.check] if self.required else ()), *parts.valid_checks())
+        checks = [validate(self._table(), name) for name in validated]
         indexes = (*parts.build_indexes(), *_sql(parts.create_statistics()))
-        return (*self._fill(), *self._limited((*dropped, *checks)), *validated, *indexes, *keys, *self._copies())
+        keys = parts.add_foreign_keys()
+        # Only writers wait for these.
+        added = self._limited((in_attempts(keys, written=parts.locked()),) if keys else ())
+        return (
+            *self._fill(),
+            *self._limited(self._checks()),
+            *_sql(checks),
+            *indexes,
+            *added,
+            *_sql(parts.validate_foreign_keys()),
+            *self._copies(),
+        )
+
+    def _checks(self) -> tuple[ops.MigrateOperation, ...]:
+        """Drop what an attempt before has left, and add the CHECKs that no row is read for yet."""
+        parts, alter = self.parts, alter_table(self.schema, self.table)
+        statements = [*parts.leftovers(), *parts.add_checks()]
+        if self.required:
+            drop = f"{alter} DROP CONSTRAINT IF EXISTS {quote(self.check)}"
+            condition = f"CHECK ({quote(self.new)} IS NOT NULL) NOT VALID"
+            statements = [drop, f"{alter} ADD CONSTRAINT {quote(self.check)} {condition}", *statements]
+        return (in_attempts(statements, parts.altered()),) if statements else ()
 
     def _fill(self) -> tuple[ops.MigrateOperation, ...]:
         """Fill existing rows, while the triggers of the table do not fire for that."""
@@ -257,11 +269,6 @@ class _Swap:
         if not operations:
             return ()
         return (SqlOp(f"SET lock_timeout = {self.lock_timeout}"), *operations, SqlOp("SET lock_timeout = 0"))
-
-    def _staged_check(self) -> ops.MigrateOperation:
-        condition = text(escape_binds(f"{quote(self.new)} IS NOT NULL"))
-        check = ops.CreateCheckConstraintOp(self.check, self.table, condition, schema=self.schema)
-        return altered(check, kw={NOT_VALID: True})
 
     def swapped(self) -> tuple[ops.MigrateOperation, ...]:
         """Drop the old column, rename the new one, then set NOT NULL, which PostgreSQL 18 names after the column."""
@@ -369,18 +376,3 @@ def _trigger(table: str, column: str, dependents: Dependents) -> tuple[str, str]
 
 def _sql(statements: list[str]) -> tuple[ops.MigrateOperation, ...]:
     return tuple(map(SqlOp, statements))
-
-
-def small_table(op: ops.AlterColumnOp) -> tuple[str, ...]:
-    """Return lines that show the single statement for a table that is small or not in use."""
-    assert op.modify_type is not None
-    table, column = qualified(op.schema, op.table_name), quote(str(op.column_name))
-    using = op.kw.get("postgresql_using")
-    words = f" USING {using}" if using else ""
-    old, new = op.existing_type, op.modify_type
-    fits = using is None and old is not None and (widens(old, new) or not rewrites(old, new))
-    return (
-        *(() if fits else ("From the first step on, a value that does not fit the new type is refused.",)),
-        "The new column is the table's last one. If the table is small, one statement replaces all of this:",
-        f"  ALTER TABLE {table} ALTER COLUMN {column} TYPE {type_text(op.modify_type)}{words}",
-    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from itertools import groupby
 from string import Template
 
 from alembic_pgpatterns.autogenerate.rewrite.rendering import SqlOp
@@ -53,7 +54,7 @@ _VIEWS = Template("""
       END;""")
 
 
-def attempts(tables: Iterable[str], under_views: Iterable[Column] = (), written: Iterable[str] = ()) -> str:
+def attempts(tables: Collection[str], under_views: Iterable[Column] = (), written: Collection[str] = ()) -> str:
     """Return PL/pgSQL that locks tables ACCESS EXCLUSIVE, and the views on columns before them.
 
     Args:
@@ -63,17 +64,28 @@ def attempts(tables: Iterable[str], under_views: Iterable[Column] = (), written:
     """
     columns = list(under_views)
     views = _VIEWS.substitute(closure=closure(columns)) if columns else ""
-    first, *others = dict.fromkeys(tables)
-    locks = [f"      LOCK TABLE {first} IN ACCESS EXCLUSIVE MODE;"]
-    weaker = list(dict.fromkeys(written))
-    if others or weaker:
-        limit = f"least({_IN_ALL // len([*others, *weaker])}, 25 * pgpatterns_attempt)::text"
-        locks += [f"      PERFORM set_config('lock_timeout', {limit}, true);"]
+    modes = dict.fromkeys(written, "SHARE ROW EXCLUSIVE") | dict.fromkeys(tables, "ACCESS EXCLUSIVE")
+    ordered = sorted(dict.fromkeys((*tables, *written)), key=lambda table: modes[table])
+    first, *others = ordered
+    locks = [f"      LOCK TABLE {first} IN {modes[first]} MODE;"]
     if others:
-        locks += [f"      LOCK TABLE {', '.join(others)} IN ACCESS EXCLUSIVE MODE;"]
-    if weaker:
-        locks += [f"      LOCK TABLE {', '.join(weaker)} IN SHARE ROW EXCLUSIVE MODE;"]
+        limit = f"least({_IN_ALL // len(others)}, 25 * pgpatterns_attempt)::text"
+        locks += [f"      PERFORM set_config('lock_timeout', {limit}, true);"]
+    for mode, group in groupby(others, key=lambda table: modes[table]):
+        locks += [f"      LOCK TABLE {', '.join(group)} IN {mode} MODE;"]
     return _ATTEMPTS.substitute(locks="\n".join(locks), attempts=ATTEMPTS, views=views)
+
+
+def in_attempts(statements: Iterable[str], tables: Collection[str] = (), written: Collection[str] = ()) -> SqlOp:
+    """Return a DO statement that locks tables in short attempts, and then runs statements in the same transaction.
+
+    Args:
+        statements: DDL, each of which needs a lock on one of the tables for a moment.
+        tables: quoted names of those that are locked ACCESS EXCLUSIVE, in the order of the locks.
+        written: of those that are locked SHARE ROW EXCLUSIVE: readers do not wait.
+    """
+    lines = "\n".join(f"  {statement};" for statement in statements)
+    return SqlOp(do_block(f"\nBEGIN{attempts(tables, written=written)}\n{lines}\nEND "))
 
 
 def in_order(orders: Iterable[Sequence[str]]) -> list[str]:
@@ -89,7 +101,7 @@ def in_order(orders: Iterable[Sequence[str]]) -> list[str]:
     return result
 
 
-def lock_block(tables: Iterable[str], under_views: Iterable[Column] = (), written: Iterable[str] = ()) -> SqlOp:
+def lock_block(tables: Collection[str], under_views: Iterable[Column] = (), written: Collection[str] = ()) -> SqlOp:
     """Return a DO statement that locks tables ACCESS EXCLUSIVE. No attempt waits longer than lock_timeout for a table.
 
     Args:

@@ -89,6 +89,11 @@ class Parts:
         this = self._table()
         return tuple(dict.fromkeys((*(table for table in before if table != this), this, *after)))
 
+    def altered(self) -> tuple[str, ...]:
+        """Return, in the same order, those of them whose constraints these parts add and drop."""
+        changed = {self._table(), *map(self._table_of, self.dependents.foreign_keys)}
+        return tuple(table for table in self.locked() if table in changed)
+
     def leftovers(self) -> list[str]:
         """Drop what an attempt before has left. Foreign keys come first: they need the index."""
         keys = [(self._table_of(key), key.name) for key in self.dependents.foreign_keys]
@@ -103,13 +108,13 @@ class Parts:
         """Add the foreign keys, NOT VALID, on an index that is there by then."""
         return [self._foreign_key(key) for key in self.dependents.foreign_keys]
 
-    def validate_checks(self) -> list[str]:
-        """Read all rows, without blocking anybody. What was not valid before stays so."""
-        return [_validate(self._table(), check.name) for check in self.dependents.checks if check.valid]
+    def valid_checks(self) -> list[str]:
+        """Return the names of the CHECKs to validate. What was not valid before stays so."""
+        return [beside(check.name) for check in self.dependents.checks if check.valid]
 
     def validate_foreign_keys(self) -> list[str]:
-        """The same for foreign keys."""
-        return [_validate(self._table_of(key), key.name) for key in self.dependents.foreign_keys if key.valid]
+        """Read all rows, without blocking anybody."""
+        return [validate(self._table_of(key), beside(key.name)) for key in self.dependents.foreign_keys if key.valid]
 
     def build_indexes(self) -> list[SqlOp]:
         """Build the indexes, each after the drop of what a failed build leaves; on a partitioned table those of its
@@ -279,8 +284,9 @@ class Parts:
         return qualified(self.schema, name)
 
 
-def _validate(table: str, name: str) -> str:
-    return f"ALTER TABLE {table} VALIDATE CONSTRAINT {quote(beside(name))}"
+def validate(table: str, name: str) -> str:
+    """Return the statement that validates a constraint of a table, whose name is quoted."""
+    return f"ALTER TABLE {table} VALIDATE CONSTRAINT {quote(name)}"
 
 
 def _rename(table: str, name: str) -> str:

@@ -13,7 +13,6 @@ from alembic_pgpatterns.autogenerate.rewrite.column_swap import (
     plan_swap,
     reasons_against,
     rebuilt_objects,
-    small_table,
     swaps,
     under_the_lock,
 )
@@ -23,12 +22,14 @@ from alembic_pgpatterns.autogenerate.rewrite.plain_steps import plain
 from alembic_pgpatterns.autogenerate.rewrite.rendering import WIDTH, Note, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
 from alembic_pgpatterns.autogenerate.rewrite.swap_recipes import recipes
-from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import rewrites, type_text
+from alembic_pgpatterns.autogenerate.rewrite.table_names import qualified
+from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import rewrites, type_text, widens
 from alembic_pgpatterns.autogenerate.rewrite.value_loss import value_loss
 from alembic_pgpatterns.autogenerate.rewrite.view_blocks import RetypeUnderViewsOp, around
 from alembic_pgpatterns.patterns.revisions.rebuilt_dependents import RebuiltDependents
 from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
 from alembic_pgpatterns.remedies.type_operations import read_in_utc
+from alembic_pgpatterns.schema.names import quote
 
 
 def plan_new_type(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
@@ -54,7 +55,7 @@ def _new_type(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
     spelled = [type_text(kind) if kind is not None else "another type" for kind in (old, new)]
     if swaps(op, facts):
         reason = f"with a second column, because from {spelled[0]} to {spelled[1]} {under_the_lock(op, facts)}"
-        return plan_swap(op, _with_loss(Note(TableRewrite.name, subject, reason, more=small_table(op)), op), facts)
+        return plan_swap(op, _with_loss(Note(TableRewrite.name, subject, reason, more=_small_table(op)), op), facts)
     if old is not None and new is not None and not rewrites(old, new, facts.utc or read_in_utc(op)):
         return _without_rewrite(op, facts, refused)
     note = _with_loss(Note(TableRewrite.name, subject, f"from {spelled[0]} to {spelled[1]} {EVERY_ROW}"), op)
@@ -156,4 +157,19 @@ def _swap(op: ops.AlterColumnOp, facts: Facts) -> tuple[str, ...]:
         f"3. in one short transaction: drop the trigger, rename {column} to {column}_old and {column}_new to {column}",
         f"4. once nothing reads it: drop {column}_old",
         *(part for line in (*named, *advice) for part in textwrap.wrap(line, WIDTH - 4, subsequent_indent="  ")),
+    )
+
+
+def _small_table(op: ops.AlterColumnOp) -> tuple[str, ...]:
+    """Return lines that show the single statement for a table that is small or not in use."""
+    assert op.modify_type is not None
+    table, column = qualified(op.schema, op.table_name), quote(str(op.column_name))
+    using = op.kw.get("postgresql_using")
+    words = f" USING {using}" if using else ""
+    old, new = op.existing_type, op.modify_type
+    fits = using is None and old is not None and (widens(old, new) or not rewrites(old, new))
+    return (
+        *(() if fits else ("From the first step on, a value that does not fit the new type is refused.",)),
+        "The new column is the table's last one. If the table is small, one statement replaces all of this:",
+        f"  ALTER TABLE {table} ALTER COLUMN {column} TYPE {type_text(op.modify_type)}{words}",
     )

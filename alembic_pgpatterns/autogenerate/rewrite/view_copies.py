@@ -8,7 +8,7 @@ relations by number, so a definition keeps what it was made with.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from string import Template
 
 from alembic_pgpatterns.autogenerate.rewrite.lock_block import attempts
@@ -119,7 +119,7 @@ _TAKEN = Template("""
   DROP TABLE pgpatterns_copies;""")
 
 
-def copied(column: Column, new: str, tables: Iterable[str]) -> tuple[str, str]:
+def copied(column: Column, new: str, tables: Collection[str]) -> tuple[str, str]:
     """Return statements that make the copies, and that fill them. Either can run again.
 
     Locks: ACCESS EXCLUSIVE on the table and its views, for a moment, while the copies are made; ACCESS SHARE on the
