@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import os
 import sys
 import tempfile
@@ -83,9 +84,38 @@ def _after(error: BaseException, options: argparse.Namespace) -> int:
     if isinstance(error, PgPatternsError):
         # Alembic would print it to stdout, where the report is.
         say_error(f"FAILED: {error}")
+    elif (absent := _absence(error)) is not None:
+        say_error(f"FAILED: {absent}")
     else:
         say_error(_unexpected(error, options))
     return NOT_DONE
+
+
+_LIMITS = {
+    errno.EMFILE: "A higher limit: ulimit -n 1024.",
+    errno.EFBIG: "A higher limit: ulimit -f unlimited.",
+    errno.ENFILE: "",
+    errno.ENOSPC: "",
+    errno.EDQUOT: "",
+    errno.EROFS: "",
+    errno.ENOMEM: "",
+}
+
+
+def _absence(error: BaseException) -> str | None:
+    """What to say if the machine or a limit of this process lets no program run; None for another error."""
+    if not isinstance(error, OSError):
+        return None
+    # tempfile has no file's name if it finds no folder.
+    without = error.errno == errno.ENOENT and error.filename in (None, os.devnull)
+    if error.errno not in _LIMITS and not without:
+        return None
+    way_out = _LIMITS.get(error.errno or 0) or "Free or allow it, then run this again."
+    return f"the system lacks what the check needs: {error.strerror}{_named(error)}. {way_out}"
+
+
+def _named(error: OSError) -> str:
+    return f": {error.filename}" if error.filename else ""
 
 
 def _log_before(error: BaseException | None) -> str:

@@ -26,9 +26,11 @@ def toml_tables(path: Path | None) -> list[SourceTable]:
     """
     if path is None or not path.exists():
         return []
+    if not path.is_file():
+        raise SettingsError(f"{path}: this is no file.")
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError(f"{path}: cannot be read as TOML: {error}") from error
     tool = data.get("tool", {})
     if not isinstance(tool, dict):
@@ -63,6 +65,8 @@ def ini_tables(path: Path | None) -> list[SourceTable]:
     """
     if path is None or not path.exists():
         return []
+    if not path.is_file():
+        raise SettingsError(f"{path}: this is no file.")
     # A % stands for itself: passwords and commands of a shell have it.
     parser = ConfigParser(interpolation=None)
     parser.optionxform = str  # type: ignore[assignment, method-assign]  # environment variables keep their case

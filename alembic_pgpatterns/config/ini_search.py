@@ -67,7 +67,7 @@ def _files_for(folder: Path) -> list[Path]:
 def _ini_files(start: Path, depth: int) -> Iterator[Path]:
     with os.scandir(start) as entries:
         listed = sorted(entries, key=lambda entry: entry.name)
-    yield from (Path(entry.path) for entry in listed if entry.name.endswith(".ini") and entry.is_file())
+    yield from (Path(entry.path) for entry in listed if entry.name.endswith(".ini") and Path(entry.path).is_file())
     for entry in listed if depth else ():
         is_environment = (Path(entry.path) / "pyvenv.cfg").exists() or entry.name in ("node_modules", "site-packages")
         if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".") and not is_environment:

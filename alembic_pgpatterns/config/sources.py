@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from alembic_pgpatterns.config.files import misnamed
+from alembic_pgpatterns.config.files import ini_tables, misnamed, toml_tables
 from alembic_pgpatterns.config.ini_search import use_other_ini
 from alembic_pgpatterns.config.reading import read_settings
 from alembic_pgpatterns.config.settings import Settings, SettingsError
@@ -31,6 +31,7 @@ def settings_of(config: Any, flags: Mapping[str, object] | None = None) -> Setti
     in_command = flags is not None
     if in_command:
         _demand_named_files(config)
+        _demand_readable(config)
         use_other_ini(config)
     settings = read_settings(ini_of(config), pyproject_of(config), flags, _search(config), in_command=in_command)
     set_project(settings.root)
@@ -49,6 +50,14 @@ def _demand_named_files(config: Any) -> None:
     # The program reads it where there is no -c; a Config that a program of the project's makes has no flags.
     if getattr(config, "cmd_opts", None) is not None and not names and variable and not Path(variable).is_file():
         raise SettingsError(f"the environment variable ALEMBIC_CONFIG: there is no {variable}.")
+
+
+def _demand_readable(config: Any) -> None:
+    """Raise SettingsError for a file of Alembic's configuration that nobody can read, before Alembic reads it."""
+    ini, toml = ini_of(config), getattr(config, "toml_file_name", None)
+    ini_tables(ini)
+    if toml is not None:
+        toml_tables(Path(toml))
 
 
 def _search(config: Any) -> list[Path]:

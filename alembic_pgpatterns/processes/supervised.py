@@ -30,13 +30,15 @@ class Overdue(Exception):
 class SupervisedProcess:
     """A process for code that is not ours."""
 
+    _ends: Ends | None = None
+
     def __init__(self, main: Main) -> None:
         """Start it. No thread may run here, since it is a fork.
 
         Args:
             main: its main function.
         """
-        self._ends: Ends | None = start(main)
+        self._ends = start(main)
         self._pid = 0
         self._exit = ""
 

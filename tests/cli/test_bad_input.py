@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -335,6 +336,53 @@ def test_a_folder_that_is_gone(project: Project) -> None:
     run = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert run.returncode == 255
     assert "FAILED: The current folder cannot be read" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "text"),
+    [
+        (errno.EMFILE, None, "Too many open files. A higher limit: ulimit -n 1024."),
+        (errno.ENOENT, os.devnull, "No such file or directory: /dev/null. Free or allow it"),
+        (errno.ENOENT, None, "No such file or directory. Free or allow it"),
+    ],
+)
+def test_what_the_system_lacks(
+    number: int,
+    name: str | None,
+    text: str,
+    project: Project,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*given: object) -> None:
+        raise OSError(number, os.strerror(number), name)
+
+    monkeypatch.setattr("alembic_pgpatterns.cli.run_pgcheck.settings_of", fail)
+    assert f"FAILED: the system lacks what the check needs: {text}" in said(capsys, 255)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "text"),
+    [
+        ("alembic.ini", b"[x]\na=\xe4\n", "alembic.ini"),
+        ("alembic.ini", b"[x]\n\0\n", "alembic.ini"),
+        ("pyproject.toml", b"\0", "pyproject.toml: cannot be read as TOML"),
+        ("pyproject.toml", b"x=" + b"[" * 100_000, "pyproject.toml: cannot be read as TOML"),
+        ("pyproject.toml", None, "pyproject.toml: this is no file"),
+        ("alembic.ini", None, "alembic.ini: this is no file"),
+    ],
+    ids=["letters of no encoding", "a line of nothing", "no TOML", "too deep", "a folder", "a folder of settings"],
+)
+def test_a_configuration_that_nobody_can_read(
+    name: str, content: bytes | None, text: str, project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if content is None:
+        (project.folder / name).unlink(missing_ok=True)
+        (project.folder / name).mkdir()
+    else:
+        (project.folder / name).write_bytes(content)
+    error = said(capsys, 2)
+    assert text in error and "internal error" not in error
 
 
 def test_what_nobody_expected(
