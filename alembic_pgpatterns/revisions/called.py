@@ -31,9 +31,18 @@ class Functions:
             self._commands[name] = tuple(inner for text in bodies(item.stmt) for inner in parse(text))
 
     def changes(self, command: Command) -> Iterator[Command]:
-        """Every UPDATE and DELETE that a command runs inside of a DO block or of a known function."""
+        """Every UPDATE and DELETE that a command runs inside of a DO block or of a known function.
+
+        Not one of all rows behind one that did the same for a part of them: that was done in batches, and few are left.
+        """
+        in_parts = set()
         for inner in self._inner(command, set()):
-            if inner.kind in _CHANGES:
+            if inner.kind not in _CHANGES:
+                continue
+            what = (inner.kind, inner.relations[:1], tuple(column for column, _ in inner.assigned))
+            if not inner.everywhere:
+                in_parts.add(what)
+            if not (inner.everywhere and what in in_parts):
                 yield inner
 
     def _inner(self, command: Command, entered: set[str]) -> Iterator[Command]:
