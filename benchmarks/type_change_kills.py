@@ -192,7 +192,8 @@ class Killed:
         return f"{victims} killed; 0 wrong rows of {load.done:,} writes; {runs} runs; at: {moments}"
 
     def load(self) -> Load:
-        return Load(self.project.server, self.project.database, self.rows, self.change.objects == VIEWS, pause=0.01)
+        server, database, views = self.project.server, self.project.database, self.change.objects == VIEWS
+        return Load(server, database, self.rows, views, pause=0.01, logs_locks=False)
 
     def kill(self, timeline: Timeline, *arguments: str) -> bool:
         """Run, and kill it at or after a statement; whether that came before the end of the run."""

@@ -4,19 +4,27 @@ One reader and one writer work all the time, and the writer keeps a ledger of al
 transactions. Each change is made once by ``ALTER TABLE`` alone and once by what autogenerate writes: up, down and up
 again, with the ledger compared each time. ``type_change_kills.py`` shows what killing does.
 
-    python benchmarks/type_changes.py [rows=1000000] [part of a change's name]
+How long a statement takes also depends on who else uses the machine. So a second number says how long the server let it
+wait for locks: each session of the load logs every such wait of over a millisecond. The line "no change" is the load
+alone, for as long as a change in stages takes. The server is set up as for production: memory for the table, and room
+for the log, so that no reader waits for a checkpoint or for a new file of the log.
+
+    python benchmarks/type_changes.py [rows=1000000] [part of a change's name] [up]
+
+With ``up`` only the upgrade is made.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -200,12 +208,18 @@ class Load:
     rows: int
     views: bool
     longest: dict[str, float] = field(default_factory=lambda: {"read": 0.0, "write": 0.0})
+    locked: float = 0.0
+    """The longest wait for a lock."""
     errors: list[str] = field(default_factory=list)
     done: int = 0
     pause: float = 0.001
+    logs_locks: bool = True
+    """Not where sessions may wait for each other in a circle: the one that looks first would be ended."""
 
     def __enter__(self) -> Load:
         self.over = threading.Event()
+        assert self.server.log is not None
+        self.log_start = self.server.log.stat().st_size
         self.threads = [threading.Thread(target=self.run, args=(kind,)) for kind in self.longest]
         for thread in self.threads:
             thread.start()
@@ -217,6 +231,9 @@ class Load:
         self.over.set()
         for thread in self.threads:
             thread.join()
+        assert self.server.log is not None
+        lines = self.server.log.read_text(errors="replace")[self.log_start :].splitlines()
+        self.locked = max((float(match[1]) / 1000 for line in lines if (match := _ACQUIRED.search(line))), default=0.0)
 
     def run(self, kind: str) -> None:
         number = 0
@@ -226,6 +243,8 @@ class Load:
                     # A prepared SELECT fails once when the type of its columns changes, however that is made.
                     connection.prepare_threshold = None
                     connection.execute("SET TimeZone = 'UTC'")
+                    if self.logs_locks:
+                        connection.execute("SET log_lock_waits = on; SET deadlock_timeout = '1ms'")
                     while not self.over.is_set():
                         number += 1
                         (self.read if kind == "read" else self.write)(connection, number)
@@ -269,6 +288,7 @@ class Load:
         self.done += 1
 
 
+_ACQUIRED = re.compile(r"process \d+ acquired \w+ on .* after ([\d.]+) ms")
 _INSERT = """INSERT INTO book (author_id, pages, word, price, doc, made, token) VALUES
     (%s, %s, %s, %s / 8.0, '{"b": 2}', '2024-02-03', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11')"""
 _UPDATE = """UPDATE book SET pages = %s, price = %s / 4.0, word = 'x' || %s, doc = NULL, made = '2021-01-01',
@@ -399,8 +419,8 @@ def prepared(server: ThrowawayServer, rows: int, change: Change) -> str:
     return name
 
 
-def naive(server: ThrowawayServer, template: str, change: Change, rows: int) -> dict[str, float]:
-    """The longest waits beside the change as plain statements in one transaction."""
+def naive(server: ThrowawayServer, template: str, change: Change, rows: int) -> Load:
+    """The load beside the change as plain statements in one transaction."""
     name = server.create_database("naive", template=template)
     with server.connect(name) as connection:
         connection.execute(change.objects or "SELECT 1")
@@ -409,55 +429,102 @@ def naive(server: ThrowawayServer, template: str, change: Change, rows: int) -> 
             with connection.transaction():
                 connection.execute(change.naive)
     server.drop_database(name)
-    return load.longest
+    return load
 
 
-def staged(server: ThrowawayServer, template: str, change: Change, rows: int) -> Iterator[str]:
-    """Up, down and up again beside the load; yields what was measured, the first time the waits of the upgrade."""
+def idle(server: ThrowawayServer, template: str, rows: int, seconds: float) -> Load:
+    """The load alone: what the machine and PostgreSQL make anybody wait for."""
+    name = server.create_database("idle", template=template)
+    with Load(server, name, rows, views=False) as load:
+        time.sleep(seconds)
+    server.drop_database(name)
+    return load
+
+
+WAYS = (("upgrade", "head"), ("downgrade", "base"), ("upgrade", "head"))
+
+
+def staged(
+    server: ThrowawayServer, template: str, change: Change, rows: int, ways: Sequence[tuple[str, str]] = WAYS
+) -> tuple[list[Load], list[float], str]:
+    """The load beside each of the ways, how long each took in seconds, and what was wrong.
+
+    Args:
+        server: that has the template.
+        template: the database to copy.
+        change: what to do.
+        rows: of the largest table.
+        ways: commands of alembic, of which the second one has to undo the first.
+    """
     project = Project(server, template, "staged", change)
+    loads, took = [], []
     try:
-        before, after, took, waits = project.catalog(), [], [], []
-        for number, arguments in enumerate((("upgrade", "head"), ("downgrade", "base"), ("upgrade", "head"))):
+        states = [project.catalog()]
+        for arguments in ways:
             with Load(server, project.database, rows, bool(change.objects == VIEWS)) as load:
                 took.append(project.alembic(*arguments))
-            waits.append(load.longest)
+            loads.append(load)
+            states.append(project.catalog())
             if load.errors or project.wrong():
-                yield f"FAILED: {' '.join(arguments)}: {project.wrong()} wrong rows; {load.errors[:3]}"
-                return
-            after.append(project.catalog())
-            expected = (after[0], before, after[0])[number]
-            if after[-1] != expected:
-                yield f"FAILED: {' '.join(arguments)}: {sorted(set(after[-1]) ^ set(expected))}"
-                return
-        longest = [f"{wait['read'] * 1000:.0f}/{wait['write'] * 1000:.0f}" for wait in waits]
-        yield f"{longest[0]:>12} {longest[1]:>12} {longest[2]:>12} {took[0]:7.1f}s {len(project.files):5}"
-        yield str(max(waits[0].values()))
+                return loads, took, f"{' '.join(arguments)}: {project.wrong()} wrong rows; {load.errors[:3]}"
+            if len(states) > 2 and states[-1] != states[-3]:
+                return loads, took, f"{' '.join(arguments)}: {sorted(set(states[-1]) ^ set(states[-3]))}"
+        return loads, took, ""
     finally:
         project.close()
 
 
+_PRODUCTION = {
+    "shared_buffers": "1GB",
+    "max_wal_size": "8GB",
+    "min_wal_size": "1GB",
+    "wal_init_zero": "off",
+    "restart_after_crash": "on",
+}
+
+
 @contextlib.contextmanager
 def running() -> Iterator[ThrowawayServer]:
-    """A server that starts again after a crash."""
-    with throwaway_server(settings={"restart_after_crash": "on"}) as server:
+    """A server that is set up for production, and starts again after a crash."""
+    with throwaway_server(settings=_PRODUCTION) as server:
         yield server
+
+
+def shown(load: Load) -> str:
+    """The longest wait in ms, and how much of one was for a lock."""
+    return f"{max(load.longest.values()) * 1000:.0f} ({load.locked * 1000:.0f})"
+
+
+def measured(server: ThrowawayServer, change: Change, rows: int, ways: Sequence[tuple[str, str]]) -> str:
+    """A line of the table."""
+    template = prepared(server, rows, change)
+    plain = naive(server, template, change, rows)
+    loads, took, wrong = staged(server, template, change, rows, ways)
+    if wrong:
+        return f"FAILED: {wrong}"
+    longest, locked = (
+        f"1/{before / max(after, 0.001):.0f}"
+        for before, after in (
+            (max(plain.longest.values()), max(loads[0].longest.values())),
+            (plain.locked, loads[0].locked),
+        )
+    )
+    alone = idle(server, template, rows, took[0])
+    waits = "".join(f"{shown(load):>13}" for load in (plain, alone, *loads))
+    return f"{waits} {took[0]:7.1f}s {longest:>7} {locked:>7}"
 
 
 def main() -> None:
     """Print a table."""
     rows, part = int((sys.argv[1:] or ["1000000"])[0]), "".join(sys.argv[2:3])
-    print(f"{rows:,} rows; longest wait of a read/write in ms\n")
-    print(f"{'change':40} {'ALTER TABLE':>12} {'up':>12} {'down':>12} {'up again':>12} {'up took':>8} files  ratio")
+    ways = WAYS[:1] if sys.argv[3:] == ["up"] else WAYS
+    print(f"{rows:,} rows; longest wait in ms (for a lock)\n")
+    names = ("ALTER TABLE", "no change", "up", "down", "up again")[: 2 + len(ways)]
+    print(f"{'change':47}{''.join(f'{name:>13}' for name in names)}  up took   ratio for locks")
     with running() as server:
         for what, change in CHANGES.items():
-            if part not in what:
-                continue
-            template = prepared(server, rows, change)
-            plain = naive(server, template, change, rows)
-            result = list(staged(server, template, change, rows))
-            ratio = f"1/{max(plain.values()) / float(result[1]):.0f}" if len(result) > 1 else ""
-            shown = f"{plain['read'] * 1000:.0f}/{plain['write'] * 1000:.0f}"
-            print(f"{what:40} {shown:>12} {result[0]}  {ratio}", flush=True)
+            if part in what:
+                print(f"{what:47}{measured(server, change, rows, ways)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -30,17 +30,18 @@ from alembic_pgpatterns.server.protocol import Server
 class Trouble:
     """One thing that the old code can no longer do. ``key``: the same before and after a revision.
 
-    ``names``: those in the statement that fails, if it is a recorded one.
+    ``names``: those in the statement that fails, if it is a recorded one. ``with_new_rows``: as for Broken.
     """
 
     key: tuple[Name, str, str]
     message: str
     location: Location | None
     names: frozenset[str] | None = None
+    with_new_rows: bool = False
 
     def explains(self, other: Trouble) -> bool:
         """Whether a recorded statement fails because of this."""
-        if self.names is not None or other.names is None or self.key[0].name not in other.names:
+        if self.with_new_rows or self.names is not None or other.names is None or self.key[0].name not in other.names:
             return False
         return self.key[1] == "table" or self.key[2] in other.names
 
@@ -85,8 +86,16 @@ def broken_by(run: CachedRun, scope: Sequence[Revision], release: OldRelease) ->
 def _broken(trouble: Trouble, revision: Revision, release: OldRelease) -> Broken:
     table, kind, name = trouble.key
     place = Location(relative(revision.path), revision.upgrade_line)
+    part = f"{kind} {name}".strip()
     return Broken(
-        table, f"{kind} {name}".strip(), trouble.message, revision.revision, place, release.name, trouble.location
+        table,
+        part,
+        trouble.message,
+        revision.revision,
+        place,
+        release.name,
+        trouble.location,
+        trouble.with_new_rows,
     )
 
 
@@ -155,6 +164,7 @@ def _in_database(connection: Any, schema: Schema, models: Schema, filled: list[F
             *_labels(connection, table, actual),
         ]
         yield from described
+        yield from _nulls(table, actual)
         if not described:
             yield from _refused(connection, table, actual)
 
@@ -169,6 +179,15 @@ def _missing_columns(table: Table, actual: Table) -> Iterator[Trouble]:
         if actual.column(column.name) is None:
             key = (actual.name, "column", column.name)
             yield Trouble(key, f"{actual.name}.{column.name} is gone: {OLD} still use it", _place(column, table))
+
+
+def _nulls(table: Table, actual: Table) -> Iterator[Trouble]:
+    """Columns that may be NULL, and for the old models never are."""
+    for column in table.columns:
+        now = actual.column(column.name)
+        if now is not None and now.nullable and not column.nullable:
+            message = f"{actual.name}.{column.name} may be NULL now: for {OLD} it always has a value"
+            yield Trouble((actual.name, "null", column.name), message, _place(column, table), with_new_rows=True)
 
 
 def _required(table: Table, actual: Table, filled: list[frozenset[str] | None]) -> Iterator[Trouble]:

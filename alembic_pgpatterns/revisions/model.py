@@ -233,7 +233,7 @@ class Broken:
     """What a revision takes from the code of the release before.
 
     ``part``: which part of the table, the same in every run. ``location``: the revision. ``release``: the old one, for
-    people. ``model``: the line in its models.
+    people. ``model``: the line in its models. ``with_new_rows``: it takes nothing until new code writes such rows.
     """
 
     table: Name
@@ -243,6 +243,7 @@ class Broken:
     location: Location
     release: str
     model: Location | None = None
+    with_new_rows: bool = False
 
 
 @dataclass(frozen=True, slots=True)

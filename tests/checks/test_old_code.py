@@ -101,6 +101,10 @@ CHANGES = [
         "ALTER TABLE orders DROP CONSTRAINT kind, ADD CHECK (kind IN ('small', '100%{}')) NOT VALID",
         "public.orders.kind takes no 'large', which the old models write",
     ),
+    (
+        "ALTER TABLE orders ALTER amount DROP NOT NULL",
+        "public.orders.amount may be NULL now: for the old models it always has a value (main: shop/models.py:14)",
+    ),
 ]
 HARMLESS = [
     "ALTER TABLE orders ADD low int CHECK (low > 0), ADD high int DEFAULT 1 CHECK (high IS NOT NULL)",
@@ -114,6 +118,9 @@ HARMLESS = [
     "ALTER TABLE orders ALTER amount TYPE bigint",
     "ALTER TYPE state ADD VALUE 'late' BEFORE 'open'",
     "ALTER TABLE orders DROP CONSTRAINT kind, ADD CHECK (kind IN ('small', 'large', 'odd') AND char_length(kind) < 6)",
+    # The models say that it may be NULL.
+    "ALTER TABLE orders ALTER note SET NOT NULL",
+    "ALTER TABLE orders ALTER note DROP NOT NULL",
     "CREATE INDEX ON orders (amount); CREATE TABLE other (id bigint PRIMARY KEY)",
     "ALTER TABLE orders RENAME TO purchase; CREATE VIEW orders AS SELECT * FROM purchase",
 ]
@@ -132,7 +139,9 @@ def test_what_the_released_models_need(shop: Project) -> None:
     for number, (_, message) in enumerate(CHANGES):
         assert message in messages.pop(f"b{number}")
     assert messages == {}
-    assert {item["severity"] for item in report["findings"]} == {"error"}
+    severities = {item["severity"] for item in report["findings"] if "may be NULL" not in item["message"]}
+    assert severities == {"error"}
+    assert [item["severity"] for item in report["findings"] if "may be NULL" in item["message"]] == ["warning"]
     assert all(item["location"]["path"].startswith("migrations/versions/b") for item in report["findings"])
 
 

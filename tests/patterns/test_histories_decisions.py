@@ -101,7 +101,9 @@ def test_histories() -> None:
     assert [item.revision for item in found("slowed-statement", History(slowed=both))] == ["a", "c"]
     broken = Broken(BOOK, "title", "title is gone", "a", Location("a.py", 9), "v1")
     of_models = replace(broken, part="code", model=Location("models.py", 4))
-    assert len(found("breaks-old-code", History(broken=(broken, of_models)))) == 2
+    nulls = replace(broken, part="null title", with_new_rows=True)
+    severities = [str(item.severity) for item in found("breaks-old-code", History(broken=(broken, of_models, nulls)))]
+    assert severities == ["error", "error", "warning"]
     drift = Drift(BOOK, "public.book.title", "title differs")
     drifts = (drift, replace(drift, location=Location("m.py", 2), harmless=True), replace(drift, remedy="Write it."))
     findings = found("model-drift", History(drifts=drifts))

@@ -7,17 +7,21 @@ from string import Template
 from alembic_pgpatterns.autogenerate.rewrite.table_names import qualified
 from alembic_pgpatterns.schema.names import do_block, quote
 
-MOST_PAGES = 100
-"""Most pages of 8 kB per UPDATE."""
+WINDOW = 100
+"""Pages of 8 kB that are looked at together, over all partitions."""
+MOST_ROWS = 10_000
+"""Most rows per UPDATE."""
 
 # Whoever writes a row of a batch waits until the batch commits. How long a row takes depends on its indexes, triggers
-# and the machine, so each batch is made so large that it takes 10 to 20 ms here, measured without the commit: on a
-# slow disk smaller batches would only mean more commits.
-# Ranges of ctid need no index (PostgreSQL 14: TID Range Scan; 13 reads the whole table for each, so there the batches
-# stay large). A partitioned table has no pages: its largest partition counts.
-# The loop after that finds rows that have moved since. It reads the table first and then updates by ctid: an UPDATE
-# with the condition alone would keep its first row locked until the table is read to its end. The last UPDATE is for
-# what more than 100 rounds leave; that includes rows for which the value is NULL, so the loop has an end.
+# and the machine, so each batch has as many rows as take 10 to 20 ms here, measured without the commit: on a slow disk
+# smaller batches would only mean more commits. It counts rows and not pages: after pages of dead rows, which are done
+# at once, a batch of pages would be too large for those that follow, and for each partition once more.
+# Ranges of ctid need no index (PostgreSQL 14: TID Range Scan; 13 reads the whole table for each, so there a batch is a
+# window). A partitioned table has no pages: its largest partition counts.
+# The first statement locks no row: an UPDATE with a LIMIT in it would keep its first row locked while it reads on.
+# The loop after that finds rows that have moved since. It reads the table first and then updates by ctid, for the same
+# reason. The last UPDATE is for what more than 100 rounds leave; that includes rows for which the value is NULL, so the
+# loop has an end.
 # A forced policy hides rows from the table's owner. They would keep NULL and lose their values in the swap, so with
 # row_security = off PostgreSQL refuses the UPDATE (docs, "Row Security Policies"). It is set for the session, since the
 # block commits.
@@ -25,26 +29,39 @@ MOST_PAGES = 100
 _BODY = Template("""
 DECLARE
   pgpatterns_page bigint := 0;
-  pgpatterns_least bigint := CASE WHEN current_setting('server_version_num')::int < 140000 THEN $most ELSE 1 END;
-  pgpatterns_pages bigint := pgpatterns_least;
+  pgpatterns_window bigint := greatest($window / greatest((
+    SELECT count(*) FROM pg_partition_tree($regclass) WHERE isleaf), 1), 1);
   pgpatterns_end bigint := greatest(pg_relation_size($regclass), (
     SELECT max(pg_relation_size(relid)) FROM pg_partition_tree($regclass))) / current_setting('block_size')::bigint;
+  pgpatterns_done tid := '(0,0)';
+  pgpatterns_last tid;
+  pgpatterns_found bigint;
+  pgpatterns_rows bigint := CASE WHEN current_setting('server_version_num')::int < 140000 THEN $most ELSE 100 END;
   pgpatterns_begun timestamptz;
   pgpatterns_security text := current_setting('row_security');
 BEGIN
   -- Fails where a policy would hide rows from the role that runs this: it needs BYPASSRLS then.
   PERFORM set_config('row_security', 'off', false);
   WHILE pgpatterns_page <= pgpatterns_end LOOP
+    SELECT max(batch.ctid), count(*) INTO pgpatterns_last, pgpatterns_found FROM (
+      SELECT ctid FROM $table
+      WHERE ctid > pgpatterns_done AND ctid < format('(%s,0)', pgpatterns_page + pgpatterns_window)::tid
+        AND $where
+      ORDER BY ctid LIMIT pgpatterns_rows) batch;
     pgpatterns_begun := clock_timestamp();
     UPDATE $table SET $column = $value
-    WHERE ctid >= format('(%s,0)', pgpatterns_page)::tid
-      AND ctid < format('(%s,0)', pgpatterns_page + pgpatterns_pages)::tid
+    WHERE ctid > pgpatterns_done AND ctid <= pgpatterns_last
       AND $where;
-    pgpatterns_page := pgpatterns_page + pgpatterns_pages;
+    IF pgpatterns_found < pgpatterns_rows THEN
+      pgpatterns_page := pgpatterns_page + pgpatterns_window;
+      pgpatterns_done := format('(%s,0)', pgpatterns_page)::tid;
+    ELSE
+      pgpatterns_done := pgpatterns_last;
+    END IF;
     IF clock_timestamp() - pgpatterns_begun > interval '20 ms' THEN
-      pgpatterns_pages := greatest(pgpatterns_pages / 2, pgpatterns_least);
-    ELSIF clock_timestamp() - pgpatterns_begun < interval '10 ms' THEN
-      pgpatterns_pages := least(pgpatterns_pages * 2, $most);
+      pgpatterns_rows := greatest(pgpatterns_rows / 2, 10);
+    ELSIF clock_timestamp() - pgpatterns_begun < interval '10 ms' AND pgpatterns_found = pgpatterns_rows THEN
+      pgpatterns_rows := least(pgpatterns_rows * 2, $most);
     END IF;
     COMMIT;
   END LOOP;
@@ -72,8 +89,8 @@ def backfill(schema: str | None, table: str, column: str, value: str, where: str
     name = qualified(schema, table)
     literal = "'" + name.replace("'", "''") + "'::regclass"
     empty = f"{quote(column)} IS NULL" + (f" AND {where}" if where else "")
-    values = {"table": name, "column": quote(column), "value": value, "where": empty, "most": str(MOST_PAGES)}
-    return do_block(_BODY.substitute(values, regclass=literal))
+    values = {"table": name, "column": quote(column), "value": value, "where": empty}
+    return do_block(_BODY.substitute(values, window=WINDOW, most=MOST_ROWS, regclass=literal))
 
 
 # Short, since a person reads it and writes the value. So the batches do not measure themselves, and a policy that hides

@@ -29,6 +29,7 @@ from alembic_pgpatterns.autogenerate.rewrite.lock_block import in_attempts
 from alembic_pgpatterns.autogenerate.rewrite.renamed_column import expression_with, reads_only
 from alembic_pgpatterns.autogenerate.rewrite.rendering import Note, SqlOp, expression_text
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
+from alembic_pgpatterns.autogenerate.rewrite.swap_fits import refuse_misfits
 from alembic_pgpatterns.autogenerate.rewrite.swap_partitions import refuse_late, remembered
 from alembic_pgpatterns.autogenerate.rewrite.swap_parts import Parts, beside, validate
 from alembic_pgpatterns.autogenerate.rewrite.swap_triggers import SETTING, guard, refuse_unknown, unguard
@@ -173,7 +174,14 @@ def plan_swap(op: ops.AlterColumnOp, note: Note, facts: Facts) -> tuple[Step, ..
     )
     filling = Note(TableRewrite.name, note.subject, described, aside=True)
     moment = Note(TableRewrite.name, note.subject, "the new column replaces the old one; no row is read", aside=True)
-    begin = Phase(swap.begin(), strong=True, idempotent=swap.begin(idempotent=True), notes=(note,), locks=this_table)
+    begin = Phase(
+        swap.begin(),
+        strong=True,
+        idempotent=swap.begin(idempotent=True),
+        notes=(note,),
+        locks=this_table,
+        first=refuse_misfits(op, _using(op, facts), this_table[0]),
+    )
     # A level above the swap: a downgrade that stops between the files leaves both columns.
     renewed = Step(4, Phase(swap.begin(), strong=True, locks=this_table))
     views = (swap.place,) if swap.parts.dependents.views else ()

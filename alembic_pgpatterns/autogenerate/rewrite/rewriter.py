@@ -93,6 +93,8 @@ def _file(part: chain.Part, parts: Sequence[chain.Part], facts: Facts, grouped: 
     before_up = refusing[0] if part is parts[0] else ()
     before_down = refusing[1] if part is parts[-1] else ()
     down = body(part.down, facts)
+    before_up = (*before_up, *(op for step in part.up for op in step.up.first))
+    before_down = (*before_down, *(op for step in part.down for op in step.up.first))
     return File(
         (*((mark(),) if part.contract else ()), *before_up, *grouped(body(part.up, facts))),
         (*before_down, *grouped(released(down, part.down, facts) if len(parts) > 1 else down)),

@@ -43,6 +43,8 @@ class Phase:
     """Columns whose views are locked before the tables."""
     long: bool = False
     """Reads, builds or rewrites a whole table under a strong lock, and there is no way without that lock."""
+    first: tuple[ops.MigrateOperation, ...] = ()
+    """What refuses to begin, and changes and locks nothing: it stands at the start of the function."""
     directive: bool = False
     """Consists of this package's directives: they can run twice, and with ``autocommit`` leave the transaction."""
 

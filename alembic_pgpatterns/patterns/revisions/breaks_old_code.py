@@ -18,6 +18,9 @@ class BreaksOldCode(HistoryPattern):
     SELECT, INSERT, UPDATE and DELETE is prepared on the throw-away server before and after each new revision, and each
     label of their enums is tried. So is each statement of the setting `workload`, if that commit has the file, or the
     file lies outside of the repository.
+
+    A column that may be NULL from now on, and never was for the models of the release before, is a warning: their code
+    fails where it reads a row of the new code that has no value.
     """
 
     severity = Severity.ERROR
@@ -37,13 +40,22 @@ class BreaksOldCode(HistoryPattern):
         for item in history.broken:
             place = f": {item.model}" if item.model is not None else ""
             message = f"{item.message} ({item.release}{place})"
-            yield self.finding(_spot(item), message, Advice(_WAY), revision=item.revision)
+            if item.with_new_rows:
+                yield self.finding(
+                    _spot(item), message, Advice(_NULLS), severity=Severity.WARNING, revision=item.revision
+                )
+            else:
+                yield self.finding(_spot(item), message, Advice(_WAY), revision=item.revision)
 
 
 _WAY = (
     "Take two releases. First release code that no longer uses it, with a revision that old and new code can live "
     "with: a new column may be NULL or has a default. When the old code is gone from every server, a second revision "
     "drops, renames or restricts."
+)
+_NULLS = (
+    "Let the new code write a value as long as the old code runs. Or take two releases: first code that can read NULL, "
+    "then the revision."
 )
 
 
