@@ -23,6 +23,8 @@ class Directive(MigrateOperation):
     """
 
     name: ClassVar[str]
+    closes_table: ClassVar[bool] = False
+    """It takes ACCESS EXCLUSIVE on its ``table``, for a moment."""
 
     def run(self, operations: Operations) -> Any:
         """Do it. Offline, write it as SQL."""

@@ -49,6 +49,7 @@ class CreatePolicyOp(Directive):
     """
 
     name = "create_policy"
+    closes_table = True
 
     def __init__(
         self,
@@ -129,6 +130,7 @@ class AlterPolicyOp(Directive):
     """
 
     name = "alter_policy"
+    closes_table = True
 
     def __init__(
         self,
@@ -191,6 +193,7 @@ class DropPolicyOp(Directive):
     """
 
     name = "drop_policy"
+    closes_table = True
 
     def __init__(
         self,

@@ -22,6 +22,8 @@ class _RowSecurity(Directive):
     words: ClassVar[str]
     opposite: ClassVar[type[_RowSecurity]]
 
+    closes_table = True
+
     def __init__(self, table: str, *, schema: str | None = None) -> None:
         self.table = table
         self.schema = schema

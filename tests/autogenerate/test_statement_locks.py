@@ -8,6 +8,14 @@ from sqlalchemy import table, text
 
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.planner import plan
+from alembic_pgpatterns.operations.policies import AlterPolicyOp, CreatePolicyOp, DropPolicyOp
+from alembic_pgpatterns.operations.row_security import (
+    DisableRowSecurityOp,
+    EnableRowSecurityOp,
+    ForceRowSecurityOp,
+    NoForceRowSecurityOp,
+)
+from alembic_pgpatterns.operations.storage import SetStorageParametersOp
 
 FACTS = Facts(created=frozenset({("public", "fresh"), ("app", "fresh")}))
 
@@ -69,3 +77,19 @@ def test_a_strong_lock(statement: object) -> None:
 )
 def test_none(statement: object) -> None:
     assert not is_strong(statement)
+
+
+@pytest.mark.parametrize("name", ["book", "fresh"])
+def test_directives_that_close_a_table_wait_with_a_limit(name: str) -> None:
+    """All that docs/directives.md has under the strong locks and autogenerate writes; nobody waits for a new table."""
+    directives = (
+        CreatePolicyOp("own", name, using="true"),
+        AlterPolicyOp("own", name, using="false"),
+        DropPolicyOp("own", name),
+        EnableRowSecurityOp(name),
+        ForceRowSecurityOp(name),
+        NoForceRowSecurityOp(name),
+        DisableRowSecurityOp(name),
+    )
+    assert {plan(op, FACTS)[0].up.strong for op in directives} == {name == "book"}
+    assert not plan(SetStorageParametersOp(name, {"fillfactor": 90}), FACTS)[0].up.strong

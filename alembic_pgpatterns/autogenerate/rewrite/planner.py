@@ -75,7 +75,8 @@ def plan(op: ops.MigrateOperation, facts: Facts) -> tuple[Step, ...]:
         notes = (op.note,) if isinstance(op, SqlOp) and op.note is not None else ()
         strong = bool(getattr(op, "locks", ())) or waits_for_a_strong_lock(op, facts)
         return (plain(op, strong=strong, notes=notes),)
-    return (plain(op),)
+    directive: Any = op if getattr(op, "closes_table", False) else None
+    return (plain(op, strong=directive is not None and not facts.is_new(directive.schema, directive.table)),)
 
 
 def _new_enum(op: NewEnumOp, facts: Facts) -> Step:
