@@ -167,7 +167,9 @@ def _all(models: Schema, head: Schema) -> Iterator[Difference]:
         if other is None:
             yield Difference("missing", "table", str(table.name), table.name, name=table.name.name)
             continue
-        items = (item for item in table_differences(table, other) if _counts(item, table))
+        items = (
+            item for item in table_differences(table, other) if _counts(item, table) and not _is_serial(item, other)
+        )
         yield from _without_renamed(items, table, other)
 
 
@@ -183,6 +185,12 @@ def _counts(item: Difference, table: Table) -> bool:
         counted = sequence_of(item.first) and sequence_of(item.second)
         return not counted and (constant(item.first) is None or constant(item.first) != constant(item.second))
     return item.aspect != "partition"
+
+
+def _is_serial(item: Difference, head: Table) -> bool:
+    """Whether it is the default of a serial column that is an identity column at head, which is said already."""
+    identities = {column.identifier for column in head.columns if column.identity}
+    return item.aspect == "default" and item.object in identities and bool(sequence_of(item.first))
 
 
 def _without_renamed(items: Iterable[Difference], models: Table, head: Table) -> Iterator[Difference]:
@@ -208,7 +216,13 @@ def _drift(item: Difference, place: Location | None, plugin: bool) -> Drift:
         where = ("models", "head") if item.kind == "missing" else ("head", "models")
         message = f"{item.object_type} {item.object} is in the {where[0]}, but not in the {where[1]}"
     part = f"{item.object} {item.aspect}".strip()
-    return Drift(item.table, part, message, place, head_takes_more(item), _remedy(item, plugin), _SIDES[item.kind])
+    harmless, remedy, side = head_takes_more(item), _remedy(item, plugin), _SIDES[item.kind]
+    return Drift(item.table, part, message, place, harmless, remedy, side, _values(item))
+
+
+def _values(item: Difference) -> str:
+    """What is one and the other, without the object: the same for all tables of a mixin's column."""
+    return f"{item.object_type} {item.aspect} {item.first} {item.second}" if item.kind == "changed" else ""
 
 
 _SIDES: dict[str, Literal["models", "head", ""]] = {"missing": "models", "extra": "head", "changed": ""}
@@ -251,12 +265,14 @@ WIDER = {"int2": ("int4", "int8"), "int4": ("int8",), "json": ("jsonb",)}
 
 
 def head_takes_more(item: Difference) -> bool:
-    """Whether the head accepts everything that the models write: an unused default, a wider type, labels reordered."""
+    """Whether the head accepts all that the models write: an unused default or identity, a wider type, other order."""
     if item.object_type == "enum" and item.aspect == "labels":
         # Their order only counts where two values are sorted or compared.
         return sorted(item.first.split(", ")) == sorted(item.second.split(", "))
     if item.kind != "changed" or item.object_type != "column":
         return False
+    if item.aspect == "identity":
+        return item.first == "" and item.second == "by default"
     if item.aspect == "default":
         return not item.first
     return item.aspect == "type" and _is_wider(item.second, item.first)

@@ -84,7 +84,7 @@ class Chains(Steps):
                 return self.either(node.args, node)
             joined = self.joined(node.args)
             return joined if name == "and_" else negated(joined)
-        if name in _STARTS and name != "query" and name not in self.scope.defined:
+        if name in _STARTS and name != "query" and name not in self.scope.defined and (node.args or name != "delete"):
             return self._start(node, name)
         if name == "text" and node.args:
             return self.text(node)
@@ -110,6 +110,8 @@ class Chains(Steps):
     def _method_call(self, node: ast.Call, function: ast.Attribute) -> Value:
         name = function.attr
         path = self.scope.path(function)
+        if name == "delete" and len(node.args) == 1:
+            self.deleted(function.value, node.args[0])
         head = path.split(".")
         if "func" in head[-2:-1] or (len(head) > 2 and head[-3] == "func"):
             return self._sql_function(node, name)
@@ -237,6 +239,10 @@ class Chains(Steps):
 
     def created(self, path: str, line: int) -> None:
         """Note that something was called."""
+        raise NotImplementedError
+
+    def deleted(self, session: ast.expr, row: ast.expr) -> None:
+        """Note that a row is deleted."""
         raise NotImplementedError
 
     def arguments_only(self, node: ast.Call) -> None:

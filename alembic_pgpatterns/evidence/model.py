@@ -178,6 +178,8 @@ class Evidence:
         inserted: tables the application adds rows to, with the first place.
         assigned: table and column where the source gives an attribute of a mapped object a value (other than None and
             False); the table is empty where it is not known.
+        deleted: tables of which the application deletes rows.
+        deleted_names: what the source calls the rows that it deletes, where it is not known of which table they are.
         files, lines: how much source was read.
         queries: how many queries were seen. ``understood``: how many of them are complete.
         unread: files that could not be read, with the reason.
@@ -187,6 +189,8 @@ class Evidence:
     shapes: tuple[QueryShape, ...] = ()
     inserted: Mapping[str, Place] = field(default_factory=dict)
     assigned: frozenset[tuple[str, str]] = frozenset()
+    deleted: frozenset[str] = frozenset()
+    deleted_names: frozenset[str] = frozenset()
     files: int = 0
     lines: int = 0
     queries: int = 0

@@ -10,6 +10,7 @@ from dataclasses import replace
 from alembic_pgpatterns.evidence.chains import Chains
 from alembic_pgpatterns.evidence.conditions import add, literal_of
 from alembic_pgpatterns.evidence.declarations import called_name, constants_of, read_class, table_call
+from alembic_pgpatterns.evidence.deletions import deleted_rows
 from alembic_pgpatterns.evidence.hybrids import sql_literal
 from alembic_pgpatterns.evidence.raw_sql import condition_shapes, statement_shapes
 from alembic_pgpatterns.evidence.scope import (
@@ -137,6 +138,13 @@ class _Module:
             self.facts.functions.append(facts)
 
 
+def _of_classes(value: Value) -> Value:
+    """A list of classes, such as a loop goes through: its variable stands for each of them."""
+    listed = value.values if isinstance(value, Items) else []
+    is_known = all(isinstance(item, Ref) and item.path.rpartition(".")[2][:1].isupper() for item in listed)
+    return value if listed and is_known else None
+
+
 def _defined(tree: ast.Module) -> Iterator[str]:
     for node in statements(tree.body):
         if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -207,8 +215,7 @@ class FunctionReader(Chains):
                 self.value(test)
                 self._branches(node.body, node.orelse)
             case ast.For() | ast.AsyncFor():
-                self.value(node.iter)
-                self._assign([node.target], None)
+                self._assign([node.target], _of_classes(self.value(node.iter)))
                 self._branches(node.body, node.orelse)
             case ast.While():
                 self._branches(node.body, node.orelse)
@@ -372,6 +379,11 @@ class FunctionReader(Chains):
             if not shapes:
                 return condition_shapes(value.value)
         return None
+
+    def deleted(self, session: ast.expr, row: ast.expr) -> None:
+        """Note what ``session.delete(row)`` deletes."""
+        known = self.value(row) if isinstance(row, ast.Name) else None
+        self.file.deleted |= deleted_rows(session, row, known)
 
     def created(self, path: str, line: int) -> None:
         """Note that something was called, and with which paths as arguments."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from copy import copy
 
 from alembic_pgpatterns.evidence.classes import Classes, Declared
+from alembic_pgpatterns.evidence.deletions import deletions
 from alembic_pgpatterns.evidence.links import for_owner, seen_by, together
 from alembic_pgpatterns.evidence.model import Evidence, Place, QueryShape, merged
 from alembic_pgpatterns.evidence.symbols import FileFacts, FunctionFacts, PathQuery
@@ -39,6 +40,7 @@ def evidence_of(files: Sequence[FileFacts], declared: Declared, unread: Sequence
         merged(shapes),
         inserted_tables(files, classes),
         frozenset(assigned_columns(files, classes)),
+        *deletions(files, classes, shapes),
         files=len(files),
         lines=sum(file.lines for file in files),
         queries=resolver.queries + sum(len(file.texts) for file in files),

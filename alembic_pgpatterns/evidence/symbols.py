@@ -185,6 +185,7 @@ class FileFacts:
 
     ``created``: paths that are called as ``User(…)``, with the first line. ``assigned``: attributes that get a value
     other than None and False, as ``@app.models.User.name``, or ``?.name`` where it is not known of what.
+    ``deleted``: what is handed to ``session.delete()``, as the path of a class, or as ``?`` and a name.
     """
 
     path: str
@@ -199,3 +200,4 @@ class FileFacts:
     assigned: set[str] = field(default_factory=set)
     constants: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Names of the module with constants, as SQL texts."""
+    deleted: set[str] = field(default_factory=set)

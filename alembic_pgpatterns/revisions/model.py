@@ -199,7 +199,8 @@ class Drift:
     """A difference between the models and one database at head. ``table``: the table that it belongs to.
 
     ``harmless``: the database accepts everything that the models write. ``remedy``: what to do, if it is not that
-    autogenerate writes the missing revision. ``side``: "models" or "head", if only that one has the object.
+    autogenerate writes the missing revision. ``side``: "models" or "head", if only that one has the object. ``values``:
+    what differs, without the object's name.
     """
 
     table: Name
@@ -209,6 +210,7 @@ class Drift:
     harmless: bool = False
     remedy: str | None = None
     side: Literal["models", "head", ""] = ""
+    values: str = ""
 
 
 @dataclass(frozen=True, slots=True)

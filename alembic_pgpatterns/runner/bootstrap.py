@@ -55,9 +55,11 @@ def _is_plain(value: object) -> bool:
 # find our versions of its libraries. After an error it waits until the parent has read the message and closed the
 # socket.
 _FINDER = """
-import importlib.util, json, os, struct, sys
-root, *arguments = sys.argv[1:]
+import sys
+# `python -c` looks in the current folder first, where a project may have a types.py of its own.
 sys.path[:] = [path for path in sys.path if path]
+import importlib.util, json, os, struct
+root, *arguments = sys.argv[1:]
 class Finder:
     @staticmethod
     def find_spec(name, path=None, target=None):

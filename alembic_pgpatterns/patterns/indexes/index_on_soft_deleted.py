@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from alembic_pgpatterns.evidence.model import QueryShape
-from alembic_pgpatterns.patterns import Action, Basis, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Basis, Finding, Fold, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.indexes._coverage import serves
 from alembic_pgpatterns.patterns.indexes._evidence import counted, queries_on, with_condition
 from alembic_pgpatterns.patterns.indexes._roles import reads
@@ -28,6 +28,7 @@ class IndexOnSoftDeleted(SchemaPattern):
     severity = Severity.INFO
     action = Action.SUGGEST
     basis = Basis.QUERIES
+    fold = Fold.ALL
     not_when = "Keep the full index if few rows are deleted, or if deleted rows are looked up by these columns too."
     Options = SoftDeletionOptions
     references = ("https://www.postgresql.org/docs/current/indexes-partial.html",)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
+from alembic_pgpatterns.patterns._deletions import may_lose_rows
 from alembic_pgpatterns.patterns._growth import (
     KINDS,
     is_named_list,
@@ -18,6 +19,8 @@ from alembic_pgpatterns.patterns.indexes._shape import IndexNames
 from alembic_pgpatterns.remedies.model import Advice, CreateIndex, IndexedKey, Remedy
 from alembic_pgpatterns.schema.model import DataType, ForeignKey, Policy, Schema, Table
 from alembic_pgpatterns.schema.sql import values
+
+_REFUSING = frozenset({"NO ACTION", "RESTRICT"})
 
 SHARED_OPERATORS = (
     frozenset({"int2", "int4", "int8"}),
@@ -47,6 +50,9 @@ class UnindexedForeignKey(SchemaPattern):
     things that people fill by hand, such as providers or plans, one of a table that only connects such lists, and one
     that notes who did something (`created_by`) where the application's source deletes no row of the table that it
     refers to.
+
+    A key that nothing uses is a guess, too: it has no ON DELETE, neither a query nor a policy names its columns, no
+    relationship leads from parent to children, and the source deletes no row of the parent.
 
     Not reported: keys that are NOT ENFORCED (nothing is looked up), and the copies of a partitioned table's key on its
     partitions. A temporal key (PERIOD) needs a GiST index.
@@ -101,7 +107,7 @@ Table(
                 guess = (short and not _may_be_searched(schema, table, key)) or _finds_few(table, key, coverage)
                 # Even a search reads no more than some hundreds of rows.
                 guess = guess or (schema.evidence is not None and _links_lists(schema, table))
-                yield finding.but(guess=guess)
+                yield finding.but(guess=guess or _is_unused(schema, table, key))
 
 
 def _links_lists(schema: Schema, table: Table) -> bool:
@@ -142,6 +148,25 @@ def _may_be_searched(schema: Schema, table: Table, key: ForeignKey) -> bool:
         return True
     shapes = not_found_otherwise(schema, table)
     return schema.evidence is None or any(with_condition(shapes, name, ONE_VALUE) for name in key.columns)
+
+
+def _is_unused(schema: Schema, table: Table, key: ForeignKey) -> bool:
+    """Whether no query, policy, relationship or DELETE of the application needs the children of a row.
+
+    ON DELETE says that rows of the parent are meant to go, even if the source does not delete them.
+    """
+    if key.on_delete not in _REFUSING or may_lose_rows(schema, key.referred_table):
+        return False
+    shapes = queries_on(schema, table)
+    asked = any(item.column in key.columns for shape in shapes for item in shape.conditions)
+    return not asked and not _loads_children(schema, key) and not _may_be_searched(schema, table, key)
+
+
+def _loads_children(schema: Schema, key: ForeignKey) -> bool:
+    return any(
+        not item.many_to_one and item.child == key.table and set(item.columns) == set(key.columns)
+        for item in schema.relationships or ()
+    )
 
 
 def _searched(policy: Policy) -> frozenset[str]:

@@ -73,10 +73,11 @@ def _far_behind(drifts: Iterable[Drift]) -> frozenset[tuple[str, str]]:
 def _cause(drift: Drift, behind: frozenset[tuple[str, str]]) -> str:
     """What is said once.
 
-    What makes no difference, wherever it is; and what a table lacks on one side, with one way out: one revision, or one
-    look at its model, settles it. Where a side is far behind, one decision settles all of it.
+    What makes no difference, wherever it is; what differs in the same way in several tables, as a mixin's column does;
+    and what a table lacks on one side, with one way out: one revision, or one look at its model, settles it. Where a
+    side is far behind, one decision settles all of it.
     """
     if drift.harmless or not drift.side:
-        return "harmless" if drift.harmless else ""
+        return "harmless" if drift.harmless else drift.values
     way_out = _advice(drift).text
     return f"{'' if (drift.side, way_out) in behind else drift.table} {drift.side} {way_out}"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.patterns import Finding, RevisionPattern
+from alembic_pgpatterns.patterns import Finding, Fold, RevisionPattern
 from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, busy, named
 from alembic_pgpatterns.revisions.model import RevisionRun
 
@@ -16,6 +16,7 @@ class RebuiltDependents(RevisionPattern):
     Drop such an index CONCURRENTLY first and build it again afterwards; drop the CHECK and add it again with NOT VALID.
     """
 
+    fold = Fold.REVISION
     references = (ALTER_TABLE,)
     existing = """
         CREATE TABLE book (id bigint PRIMARY KEY, title varchar(50), subtitle varchar(50));

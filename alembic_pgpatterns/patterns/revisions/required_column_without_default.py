@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.patterns import Finding, RevisionPattern, Severity
+from alembic_pgpatterns.patterns import Finding, Fold, RevisionPattern, Severity
 from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, altered, as_written
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.revisions.commands import Command
@@ -28,6 +28,7 @@ class RequiredColumnWithoutDefault(RevisionPattern):
     """
 
     severity = Severity.ERROR
+    fold = Fold.REVISION
     references = (ALTER_TABLE,)
     existing = "CREATE TABLE book (id bigint PRIMARY KEY);"
     bad = """

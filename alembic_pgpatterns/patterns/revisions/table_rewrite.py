@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.patterns import Finding, RevisionPattern, Severity
+from alembic_pgpatterns.patterns import Finding, Fold, RevisionPattern, Severity
 from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, as_written, block, python, with_words, worked
 from alembic_pgpatterns.revisions.alter_table import AlterAction
 from alembic_pgpatterns.revisions.commands import Command
@@ -35,6 +35,7 @@ class TableRewrite(RevisionPattern):
     """
 
     severity = Severity.ERROR
+    fold = Fold.REVISION
     references = (ALTER_TABLE,)
     existing = "CREATE TABLE book (id bigint PRIMARY KEY, pages integer, title varchar(50));"
     bad = """

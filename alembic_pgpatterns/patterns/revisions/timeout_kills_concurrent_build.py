@@ -2,9 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.patterns import Finding, RevisionPattern
+from alembic_pgpatterns.patterns import Finding, Fold, RevisionPattern
 from alembic_pgpatterns.patterns.revisions._statements import CREATE_INDEX, named
 from alembic_pgpatterns.revisions.model import RevisionRun
+
+LONG = 60 * 60 * 1000
+"""Milliseconds from which a statement_timeout is meant for statements such as this one."""
 
 
 class TimeoutKillsConcurrentBuild(RevisionPattern):
@@ -15,8 +18,11 @@ class TimeoutKillsConcurrentBuild(RevisionPattern):
     writes and which IF NOT EXISTS then takes for finished.
 
     Set both timeouts to 0 for the build, and back afterwards.
+
+    Not reported: a statement_timeout of an hour or more, which somebody chose for long statements.
     """
 
+    fold = Fold.REVISION
     references = (CREATE_INDEX,)
     existing = "CREATE TABLE book (id bigint PRIMARY KEY, title text);"
     bad = """
@@ -39,7 +45,11 @@ class TimeoutKillsConcurrentBuild(RevisionPattern):
             command = statement.command
             if command is None or not command.concurrently or command.kind not in ("create index", "reindex table"):
                 continue
-            timeouts = (("lock_timeout", statement.lock_timeout), ("statement_timeout", statement.statement_timeout))
+            of_statement = statement.statement_timeout or 0
+            timeouts = (
+                ("lock_timeout", statement.lock_timeout),
+                ("statement_timeout", of_statement if of_statement < LONG else 0),
+            )
             set_to = [f"{name} of {value} ms" for name, value in timeouts if value]
             table = named(statement)
             if set_to and table is not None and run.existed(table):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.patterns import Action, Finding, Needs, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, Fold, Needs, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.security._statements import PUBLIC, row_security
 from alembic_pgpatterns.remedies.model import Advice, Remedy
 from alembic_pgpatterns.schema.model import Policy, Schema, Table
@@ -21,6 +21,7 @@ class UnforcedRowSecurity(SchemaPattern):
     severity = Severity.INFO
     action = Action.REPORT
     needs = Needs.DATABASE
+    fold = Fold.ALL
     not_when = (
         "Leave it if the application connects as a role that is not the owner. FORCE also hides rows from "
         "the owner's data migrations, unless they set the parameters that the policies read."

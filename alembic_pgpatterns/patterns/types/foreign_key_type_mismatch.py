@@ -28,6 +28,9 @@ FAMILIES = {
 }
 """Default btree operator families (pg_opfamily): equality within one needs no cast, and so can use the index."""
 
+KEY_LENGTH = 36
+"""Characters of a UUID, the longest key that is usual."""
+
 
 class ForeignKeyTypeMismatch(SchemaPattern):
     """A foreign key column whose type differs from the type of the column it references.
@@ -42,9 +45,10 @@ class ForeignKeyTypeMismatch(SchemaPattern):
     The fix changes all columns that foreign keys connect to the widest of their types, in one step.
 
     Not reported: a child whose type is wider (`bigint` to `integer`, `text` to `varchar(20)`), which costs nothing; a
-    domain over the same type or another nullability, and another length if a TypeDecorator or a non-native Enum chose
-    it. Another collation neither: two deterministic ones agree on what is equal, so that an index of the child serves
-    the key, and where one is nondeterministic, PostgreSQL 18 refuses the key, so that the revision fails here too.
+    `varchar` with room for a UUID that references a string without a limit; a domain over the same type or another
+    nullability, and another length if a TypeDecorator or a non-native Enum chose it. Another collation neither: two
+    deterministic ones agree on what is equal, so that an index of the child serves the key, and where one is
+    nondeterministic, PostgreSQL 18 refuses the key, so that the revision fails here too.
     """
 
     severity = Severity.WARNING
@@ -110,7 +114,8 @@ def _differ(child: DataType, parent: DataType) -> bool:
 
 def _narrower(child: DataType, parent: DataType) -> bool:
     if child.length is not None:
-        return parent.length is None or child.length < parent.length
+        # How long the keys of a column without a limit get, nobody says; a UUID fits.
+        return child.length < (KEY_LENGTH if parent.length is None else parent.length)
     if parent.length is not None or child.name in ("varchar", "text"):
         return False
     return child.same_storage != parent.same_storage
