@@ -17,18 +17,18 @@ _ADDRESSES = frozenset({"key", "path", "uri", "url"})
 """What the argument of such a ``delete()`` is called by: a session of HTTP has one, too."""
 
 
-def deleted_rows(session: ast.expr, row: ast.expr, known: Value) -> set[str]:
+def deleted_rows(session: ast.expr, row: ast.expr, value: Value) -> set[str]:
     """What ``session.delete(row)`` deletes: paths of classes, else ``?`` and what the row is called.
 
     Args:
         session: what ``delete`` is called on.
         row: its argument.
-        known: what the row is, as far as the function says.
+        value: what the row is, as far as the function says.
     """
-    if isinstance(known, Ref) and known.path.startswith("@"):
-        return {known.path}
-    if isinstance(known, PathQuery) and known.link is None and known.entities:
-        return set(known.entities)
+    if isinstance(value, Ref) and value.path.startswith("@"):
+        return {value.path}
+    if isinstance(value, PathQuery) and value.link is None and value.entities:
+        return set(value.entities)
     called = _called(row)
     if isinstance(row, (ast.Constant, ast.JoinedStr, ast.Starred)) or not _is_session(session):
         return set()
@@ -59,9 +59,9 @@ def deletions(
     paths |= {path for file in files for function in file.functions for path in _named(function)}
     names: set[str] = set()
     for path in paths:
-        found = set(_tables(path, classes))
-        tables |= found
-        names |= set() if found else {path.rpartition(".")[2].lstrip("?")}
+        of_path = set(_tables(path, classes))
+        tables |= of_path
+        names |= set() if of_path else {path.rpartition(".")[2].lstrip("?")}
     return frozenset(tables), frozenset(names)
 
 

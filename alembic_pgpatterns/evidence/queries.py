@@ -382,8 +382,8 @@ class FunctionReader(Chains):
 
     def deleted(self, session: ast.expr, row: ast.expr) -> None:
         """Note what ``session.delete(row)`` deletes."""
-        known = self.value(row) if isinstance(row, ast.Name) else None
-        self.file.deleted |= deleted_rows(session, row, known)
+        value = self.value(row) if isinstance(row, ast.Name) else None
+        self.file.deleted |= deleted_rows(session, row, value)
 
     def created(self, path: str, line: int) -> None:
         """Note that something was called, and with which paths as arguments."""

@@ -17,6 +17,7 @@ from alembic_pgpatterns.schema.model import (
     DataType,
     Exclusion,
     ForeignKey,
+    Identity,
     Index,
     IndexKey,
     Key,
@@ -95,9 +96,15 @@ def test_what_a_drift_says() -> None:
     assert missing.message == "column public.t.c is in the models, but not in the head"
     assert extra.message == "column public.t.b is in the head, but not in the models"
     (changed,) = drifts(table(column("a", "bigint")), replace(head, columns=head.columns[:1]))
-    assert changed == Drift(
-        TABLE, "public.t.a type", "column public.t.a: type is bigint in the models, integer at head", LINE
-    )
+    message = "column public.t.a: type is bigint in the models, integer at head"
+    assert changed == Drift(TABLE, "public.t.a type", message, LINE, values="column type bigint integer")
+
+
+def test_a_serial_column_that_is_an_identity_column_at_head_is_said_once() -> None:
+    serial = table(column("a", "integer", default="nextval('public.t_a_seq'::regclass)"))
+    head = table(column("a", "integer", identity=Identity(False)))
+    (said,) = drifts(serial, head)
+    assert said.object == "public.t.a identity" and said.harmless
     (default,) = drifts(table(column()), table(column(default="now()")))
     assert default.message == "column public.t.c: default is none in the models, now() at head"
     assert default.harmless

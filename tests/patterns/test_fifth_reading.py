@@ -20,7 +20,7 @@ from alembic_pgpatterns.schema.difference import Difference
 from alembic_pgpatterns.schema.model import DataType, Policy, Schema
 from alembic_pgpatterns.schema.others import Relationship
 from tests.patterns import handmade_runs as runs
-from tests.patterns.handmade import ITEM, PARENT, column, foreign, found, table
+from tests.patterns.handmade import ITEM, PARENT, column, foreign, found, index, table
 from tests.patterns.handmade_runs import AUTHOR, BOOK, NEW, run, step
 
 pytestmark = pytest.mark.usefixtures("held_messages")
@@ -30,6 +30,7 @@ CHILDREN = Relationship("Parent", "items", PARENT, ITEM, ("a",), frozenset(), Fa
 ORPHANS = Relationship("Top", "parents", AUTHOR, PARENT, ("top",), frozenset({"delete-orphan"}), False)
 BY_KEY = QueryShape("item", conditions=(Condition("a", Use.EQUAL),))
 JOINED = QueryShape("item", conditions=(Condition("a", Use.JOIN, other=("parent", "id")),))
+BY_ID = QueryShape("item", conditions=(Condition("id", Use.EQUAL), Condition("a", Use.EQUAL)))
 OTHER = QueryShape("item", conditions=(Condition("x", Use.EQUAL),))
 
 
@@ -41,6 +42,7 @@ OTHER = QueryShape("item", conditions=(Condition("x", Use.EQUAL),))
         ({"relationships": (MANY_TO_ONE,)}, True),
         ({"deleted_names": frozenset({"author"})}, True),
         ({"deleted": frozenset({"author"})}, True),
+        ({"shapes": (BY_ID,)}, True),
         # What a person would miss.
         ({"shapes": (BY_KEY,)}, False),
         ({"shapes": (JOINED,)}, False),
@@ -61,7 +63,7 @@ OTHER = QueryShape("item", conditions=(Condition("x", Use.EQUAL),))
 def test_a_key_that_nothing_uses(facts: dict[str, Any], guess: bool) -> None:
     """No query, relationship or policy asks for the children of a row, and no row of the parent is deleted."""
     key = foreign("a", on_delete=facts.get("on_delete", "NO ACTION"))
-    item = table(column("id"), column("a"), column("x"), key, policies=facts.get("policies", ()))
+    item = table(column("id"), column("a"), column("x"), key, index("i", "id"), policies=facts.get("policies", ()))
     parent = table(column("id", table=PARENT), column("top", table=PARENT), name=PARENT)
     author = table(column("id", table=AUTHOR), name=AUTHOR)
     known = {name: value for name, value in facts.items() if name in Evidence.__dataclass_fields__}

@@ -51,8 +51,8 @@ class UnindexedForeignKey(SchemaPattern):
     that notes who did something (`created_by`) where the application's source deletes no row of the table that it
     refers to.
 
-    A key that nothing uses is a guess, too: it has no ON DELETE, neither a query nor a policy names its columns, no
-    relationship leads from parent to children, and the source deletes no row of the parent.
+    A key that nothing uses is a guess, too: it has no ON DELETE, neither a policy nor a query that no index serves
+    names its columns, no relationship leads from parent to children, and the source deletes no row of the parent.
 
     Not reported: keys that are NOT ENFORCED (nothing is looked up), and the copies of a partitioned table's key on its
     partitions. A temporal key (PERIOD) needs a GiST index.
@@ -157,9 +157,9 @@ def _is_unused(schema: Schema, table: Table, key: ForeignKey) -> bool:
     """
     if key.on_delete not in _REFUSING or may_lose_rows(schema, key.referred_table):
         return False
-    shapes = queries_on(schema, table)
-    asked = any(item.column in key.columns for shape in shapes for item in shape.conditions)
-    return not asked and not _loads_children(schema, key) and not _may_be_searched(schema, table, key)
+    shapes = not_found_otherwise(schema, table)
+    is_searched = any(item.column in key.columns for shape in shapes for item in shape.conditions)
+    return not is_searched and not _loads_children(schema, key) and not _may_be_searched(schema, table, key)
 
 
 def _loads_children(schema: Schema, key: ForeignKey) -> bool:
