@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from alembic_pgpatterns.autogenerate.compare.type_catalog import read_types
 from alembic_pgpatterns.autogenerate.compare.type_dependents import Dependent, read_dependents
 from alembic_pgpatterns.autogenerate.rewrite.changes import flatten, name_in_enum_plugin, name_of
-from alembic_pgpatterns.autogenerate.rewrite.enum_plugin_ops import REPLACES, ReleaseOp, RestoredByDowngradeOp
+from alembic_pgpatterns.autogenerate.rewrite.enum_plugin_ops import RELEASED, REPLACES, ReleaseOp
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -44,12 +44,17 @@ def with_dependents_released(context: AutogenContext, operations: list[Any], def
 
 
 def _around(op: Any, dependents: list[Dependent], default_schema: str) -> list[Any]:
-    kind = ReleaseOp if name_in_enum_plugin(op) == "SyncEnumValuesOp" else RestoredByDowngradeOp
-    before: list[Any] = []
-    after: list[Any] = []
-    for item in dependents:
-        assert item.drop is not None and item.create is not None
-        table = (None if item.schema == default_schema else item.schema, item.table)
-        before.append(kind(table, item.drop, item.create, item.name))
-        after.insert(0, kind(table, item.create, item.drop, item.name))
-    return [*before, op, *after]
+    pairs = [_pair(item, default_schema) for item in dependents]
+    if name_in_enum_plugin(op) != "SyncEnumValuesOp":
+        setattr(op, RELEASED, pairs)
+        return [op]
+    return [*(drop for drop, _ in pairs), op, *(create for _, create in reversed(pairs))]
+
+
+def _pair(item: Dependent, default_schema: str) -> tuple[ReleaseOp, ReleaseOp]:
+    assert item.drop is not None and item.create is not None
+    table = (None if item.schema == default_schema else item.schema, item.table)
+    return (
+        ReleaseOp(table, item.drop, item.create, item.name),
+        ReleaseOp(table, item.create, item.drop, item.name),
+    )

@@ -15,7 +15,7 @@ from sqlalchemy import DefaultClause
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, adds_labels, altered, name_in_enum_plugin
 from alembic_pgpatterns.autogenerate.rewrite.columns import default_text
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
-from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp
+from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp
 
 REPLACES = ("AddEnumValuesOp", "SyncEnumValuesOp")
 """Ops that put a new type in the place of an enum, in the upgrade or in the downgrade."""
@@ -32,16 +32,8 @@ class ReleaseOp(AlterTableOp):
         return ReleaseOp((self.schema, self.table_name), self.undo, self.statement, self.object_name)
 
 
-class RestoredByDowngradeOp(CommentOp):
-    """Nothing in the upgrade, which only adds labels; `ReleaseOp` in the downgrade, which replaces the type."""
-
-    def __init__(self, table: tuple[str | None, str], statement: str, undo: str, name: str) -> None:
-        super().__init__()
-        self.released = ReleaseOp(table, statement, undo, name)
-
-    def reverse(self) -> ReleaseOp:  # type: ignore[override]
-        """The undoing statement."""
-        return self.released.reverse()
+RELEASED = "_pgpatterns_released"
+"""The attribute of the package's op that adds labels: pairs of `ReleaseOp`, for its downgrade to a new type."""
 
 
 _FIRST = ("CreateEnumOp", "AddEnumValuesOp")
@@ -102,7 +94,13 @@ def _with_references(change: Change, old: Mapping[Column, str | None], new: set[
     if name_in_enum_plugin(change.up) not in REPLACES:
         return change
     first = adds_labels(change.up)
-    return Change(corrected(change.up, False), tuple(corrected(op, first) for op in change.down), change.comments)
+    released = getattr(change.up, RELEASED, ()) if change.down else ()
+    down = (
+        *(drop for drop, _ in released),
+        *(corrected(op, first) for op in change.down),
+        *(create for _, create in reversed(released)),
+    )
+    return Change(corrected(change.up, False), down, change.comments)
 
 
 def _with_type(default: str | None, column: Any, enum: str) -> str | None:
