@@ -39,10 +39,10 @@ class Functions:
         for inner in self._inner(command, set()):
             if inner.kind not in _CHANGES:
                 continue
-            what = (inner.kind, inner.relations[:1], tuple(column for column, _ in inner.assigned))
+            change = (inner.kind, inner.relations[:1], tuple(column for column, _ in inner.assigned))
             if not inner.everywhere:
-                in_parts.add(what)
-            if not (inner.everywhere and what in in_parts):
+                in_parts.add(change)
+            if not (inner.everywhere and change in in_parts):
                 yield inner
 
     def _inner(self, command: Command, entered: set[str]) -> Iterator[Command]:

@@ -180,7 +180,7 @@ def plan_swap(op: ops.AlterColumnOp, note: Note, facts: Facts) -> tuple[Step, ..
         idempotent=swap.begin(idempotent=True),
         notes=(note,),
         locks=this_table,
-        first=refuse_misfits(op, op.kw.get("postgresql_using"), this_table[0]),
+        first=refuse_misfits(op, op.kw.get("postgresql_using"), this_table[0], TableRewrite.name),
     )
     # A level above the swap: a downgrade that stops between the files leaves both columns.
     renewed = Step(4, Phase(swap.begin(), strong=True, locks=this_table))

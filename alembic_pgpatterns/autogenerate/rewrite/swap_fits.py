@@ -17,7 +17,6 @@ from alembic_pgpatterns.autogenerate.rewrite.renamed_column import expression_wi
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, Note, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import rewrites, type_text, widens
 from alembic_pgpatterns.autogenerate.rewrite.view_sql import literal
-from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
 from alembic_pgpatterns.remedies.type_operations import in_utc
 from alembic_pgpatterns.schema.names import do_block, quote
 
@@ -53,7 +52,9 @@ BEGIN
 END """)
 
 
-def refuse_misfits(op: ops.AlterColumnOp, using: str | None, table: str) -> tuple[ops.MigrateOperation, ...]:
+def refuse_misfits(
+    op: ops.AlterColumnOp, using: str | None, table: str, pattern: str
+) -> tuple[ops.MigrateOperation, ...]:
     """Return the ops that fail if a row's value does not fit, and name up to five such rows by their key.
 
     They read the whole table, and lock nobody out. No ops where every value fits, and none for an enum: the same
@@ -63,6 +64,7 @@ def refuse_misfits(op: ops.AlterColumnOp, using: str | None, table: str) -> tupl
         op: the change of type.
         using: SQL of the new value; None for the old one.
         table: its quoted name.
+        pattern: the name of the one that asks for stages.
     """
     column, old, new = str(op.column_name), op.existing_type, op.modify_type
     assert old is not None and new is not None
@@ -71,11 +73,11 @@ def refuse_misfits(op: ops.AlterColumnOp, using: str | None, table: str) -> tupl
     names = {"column": quote(column), "column_name": literal(column), "type_name": literal(type_text(new))}
     value = expression_with(using or quote(column), column, "pgpatterns_row", column)
     values = {"table": table, "regclass": f"{literal(table)}::regclass", "type": type_text(new), "value": value}
-    note = Note(TableRewrite.name, f"{op.table_name}.{column}", _WHY, aside=True)
+    note = Note(pattern, f"{op.table_name}.{column}", _NAMED_FIRST, aside=True)
     return (CommentOp(note.comment()), SqlOp(do_block(_BODY.substitute(values, **names))))
 
 
-_WHY = "rows whose value does not fit the new type are named before anything is changed"
+_NAMED_FIRST = "rows whose value does not fit the new type are named before anything is changed"
 
 
 def _holds_all(new: TypeEngine[object]) -> bool:
