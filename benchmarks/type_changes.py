@@ -426,8 +426,11 @@ def naive(server: ThrowawayServer, template: str, change: Change, rows: int) -> 
         connection.execute(change.objects or "SELECT 1")
         with Load(server, name, rows, bool(change.objects == VIEWS)) as load:
             connection.execute("SET TimeZone = 'UTC'")
-            with connection.transaction():
-                connection.execute(change.naive)
+            while True:
+                # It takes its locks table by table, and the writer the other way round.
+                with contextlib.suppress(psycopg.errors.DeadlockDetected), connection.transaction():
+                    connection.execute(change.naive)
+                    break
     server.drop_database(name)
     return load
 
