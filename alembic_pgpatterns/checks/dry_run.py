@@ -22,7 +22,7 @@ from alembic_pgpatterns.patterns import Finding, RevisionPattern
 from alembic_pgpatterns.revisions.model import RevisionRun
 from alembic_pgpatterns.revisions.observation import install, remove
 from alembic_pgpatterns.runner.messages import EnvResult, Steps
-from alembic_pgpatterns.schema.difference import differences
+from alembic_pgpatterns.schema.catalog.difference import Difference, differences
 from alembic_pgpatterns.schema.model import Name, Schema
 from alembic_pgpatterns.server.protocol import Server
 
@@ -37,7 +37,7 @@ class DryRun:
     """
 
     new: tuple[Finding, ...]
-    lost: tuple[str, ...]
+    lost: tuple[Difference, ...]
     plans: tuple[Plan, ...] = ()
     unseen: str | None = None
     schemas: Mapping[str, Schema] = field(default_factory=dict)
@@ -70,12 +70,12 @@ def dry_run(at: RunAt, identifiers: Sequence[str], *, watched: bool = False, dow
     else:
         _run(at, Steps("up", names), "upgrade")
         runs, upgraded = (), states_of(result, run.server)
-    lost: list[str] = []
+    lost: list[Difference] = []
     if downgrade:
         _run(at, Steps("down", names[::-1]), "downgrade")
         downgraded = states_of(result, run.server)
         result = _run(at, Steps("up", names), "the second upgrade")
-        lost = [str(item) for name, old in start.items() for item in differences(old.schema, downgraded[name].schema)]
+        lost = [item for name, old in start.items() for item in differences(old.schema, downgraded[name].schema)]
     baseline = Baseline.read(run.settings.path(run.settings.baseline)) or Baseline()
     runs = with_rows(runs, run.settings)
     findings = run_revision_patterns(chosen_patterns(run.settings, (RevisionPattern,)), runs).findings

@@ -18,7 +18,7 @@ from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
 from alembic_pgpatterns.revisions.model import Drift
 from alembic_pgpatterns.runner.messages import Failure
 from alembic_pgpatterns.schema.catalog import reader as catalog
-from alembic_pgpatterns.schema.difference import (
+from alembic_pgpatterns.schema.catalog.difference import (
     CONSTRAINTS,
     Difference,
     label_differences,

@@ -16,7 +16,7 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.runner.messages import Steps
 from alembic_pgpatterns.runner.paths import relative
 from alembic_pgpatterns.runner.reparented import DOWN_REVISIONS
-from alembic_pgpatterns.schema.difference import differences
+from alembic_pgpatterns.schema.catalog.difference import differences
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.server.real_database import RealDatabase

@@ -6,15 +6,17 @@ import argparse
 import difflib
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import psycopg
 
 from alembic_pgpatterns.checks.advised import advised, is_there
-from alembic_pgpatterns.checks.dry_run import dry_run
 from alembic_pgpatterns.checks.sizes import sized
 from alembic_pgpatterns.cli.at_heads import at_heads, demand_one_head
+from alembic_pgpatterns.cli.fix_proof import Unproven, prove, still_found
 from alembic_pgpatterns.cli.fix_summary import summary
 from alembic_pgpatterns.cli.flags import flags
 from alembic_pgpatterns.cli.interpreter import demand_this_one
@@ -49,6 +51,7 @@ from alembic_pgpatterns.schema.model import Name, Schema
 from alembic_pgpatterns.server.protocol import Server
 
 LEFT_BY_HAND = 1
+Start = AbstractContextManager[tuple[RunAt, Database]]
 ROUNDS = 6
 """Chains of revisions: what one fixes may let the next see further, and new types come before all else."""
 
@@ -105,14 +108,14 @@ def run(config: Any, options: argparse.Namespace) -> int:
     if not (options.tables or options.select or options.all):
         raise SettingsError("say what to fix: --select NAMES, a table, or --all")
     _refuse(settings)
-    outcome, edited = Outcome(), None
+    edited = None
     with Project(config, settings) as project, workspace(config, project, options.head) as work:
         demand_one_head(project, options.head)
         try:
             with progress_on(sys.stderr) as progress:
                 progress.say("running the revisions")
-                with at_heads(project, settings, progress, _to_heads) as start:
-                    _fix(config, options, start, outcome, work)
+                start = partial(at_heads, project, settings, progress, _to_heads)
+                outcome = _proven(config, options, start, work)
                 if outcome.fixes:
                     progress.say("comparing the models")
                     edited = edit_models(config, outcome.fixes, work, settings, change=options.models)
@@ -127,6 +130,25 @@ def run(config: Any, options: argparse.Namespace) -> int:
     with standard_output(config.stdout) as out:
         out.writelines(f"{inert(line)}\n" for line in lines)
     return LEFT_BY_HAND if outcome.left or (edited is not None and edited.drift) else 0
+
+
+def _proven(config: Any, options: argparse.Namespace, start: Callable[[], Start], work: Workspace) -> Outcome:
+    """Fix what can be fixed: all again without a fix whose revision cannot be proven, so that no other is lost."""
+    left: dict[str, Left] = {}
+    while True:
+        outcome = Outcome(left=dict(left))
+        try:
+            with start() as started:
+                _fix(config, options, started, outcome, work)
+        except Unproven as error:
+            new = {item.finding.fingerprint: item for item in error.left if item.finding.fingerprint not in left}
+            if not new:
+                raise
+            left |= new
+            for path in work.revisions():
+                path.unlink()
+        else:
+            return outcome
 
 
 def _refuse(settings: Settings) -> None:
@@ -178,7 +200,7 @@ def _fix(
         if not done:
             return
         outcome.fixes += done
-        _prove(config, at, written.files)
+        prove(config, at, [file.revision for file in written.files], done)
     schema = _schema(at, database)
     missing = [item for item in indexes if not is_there(item, schema)]
     _must_be_gone(outcome, [*_findings(schema, settings, chosen), *missing])
@@ -271,12 +293,10 @@ def _findings(schema: Schema, settings: Settings, chosen: Chosen) -> list[Findin
 
 
 def _must_be_gone(outcome: Outcome, findings: Sequence[Finding]) -> None:
-    fingerprints = {finding.fingerprint for finding in findings}
-    still = [finding.fingerprint for finding in outcome.fixed if finding.fingerprint in fingerprints]
+    fixed = {finding.fingerprint for finding in outcome.fixed}
+    still = [finding for finding in findings if finding.fingerprint in fixed]
     if still:
-        raise PgPatternsError(
-            "The revisions ran, but these are still found, so the files were removed again:\n  " + "\n  ".join(still)
-        )
+        raise still_found(still)
 
 
 def _possible(planned: Plan, database: Database, server: Server, outcome: Outcome) -> list[Fix]:
@@ -311,17 +331,6 @@ def _carry_out(connection: psycopg.Connection[Any], fix: Fix) -> None:
 
 def _message(fixes: Sequence[Fix]) -> str:
     return f"fix {listed(list(dict.fromkeys(finding.pattern for fix in fixes for finding in fix.findings)))}"
-
-
-def _prove(config: Any, at: RunAt, files: Sequence[WrittenFile]) -> None:
-    """Run up, down and up again. The downgrade must restore the schema before."""
-    with Project(config, at.run.settings) as project:
-        outcome_of_run = dry_run(at.of(project), [file.revision for file in files])
-    if outcome_of_run.lost:
-        lost = "\n  ".join(outcome_of_run.lost)
-        raise PgPatternsError(
-            f"The downgrade does not restore the schema before, so no file is left on disk:\n  {lost}"
-        )
 
 
 def _pay(settings: Settings, outcome: Outcome, work: Workspace) -> None:

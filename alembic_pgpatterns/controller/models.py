@@ -12,7 +12,7 @@ from alembic_pgpatterns.controller.env_run import Databases, handlers
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.remedies.model import Remedy
 from alembic_pgpatterns.runner.messages import CreateRequest, Failure, ModelsRequest, ModelsResult
-from alembic_pgpatterns.schema.difference import Difference
+from alembic_pgpatterns.schema.catalog.difference import Difference
 from alembic_pgpatterns.schema.model import Schema
 
 

@@ -32,7 +32,7 @@ from alembic_pgpatterns.revisions.model import Downgrade, Environment, RevisionR
 from alembic_pgpatterns.revisions.observation import install
 from alembic_pgpatterns.runner.messages import ConfiguredDatabase, EnvResult, Steps
 from alembic_pgpatterns.runner.paths import relative
-from alembic_pgpatterns.schema.difference import differences
+from alembic_pgpatterns.schema.catalog.difference import differences
 from alembic_pgpatterns.schema.model import Location, Name
 from alembic_pgpatterns.server.command import takes_revision
 

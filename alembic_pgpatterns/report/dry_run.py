@@ -30,7 +30,7 @@ def lines_of(outcome: DryRun, names: Sequence[str], server: Server) -> Iterator[
     if outcome.unseen is not None:
         yield f"pgpatterns: {outcome.unseen}."
     yield from dict.fromkeys(map(_line, outcome.new))
-    for lost in outcome.lost:
+    for lost in dict.fromkeys(map(str, outcome.lost)):
         yield f"pgpatterns: the downgrade does not restore everything: {one_line(lost)}"
 
 

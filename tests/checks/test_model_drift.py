@@ -10,7 +10,7 @@ import pytest
 from alembic_pgpatterns.checks.model_drift import drifts_between, head_takes_more, prefix_of
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.revisions.model import Drift
-from alembic_pgpatterns.schema.difference import Difference
+from alembic_pgpatterns.schema.catalog.difference import Difference
 from alembic_pgpatterns.schema.model import (
     Check,
     Column,

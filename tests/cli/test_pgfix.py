@@ -235,6 +235,47 @@ def test_a_failure_leaves_nothing_behind(books: Project) -> None:
     assert (books.folder / "shop_models.py").read_text() == BOOKS_AND_AUTHORS
 
 
+FAILS = """
+CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF current_query() LIKE '%CONCURRENTLY%author_id%' THEN RAISE 'not on a day like this'; END IF;
+END $$;
+CREATE EVENT TRIGGER refuse ON ddl_command_start WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION refuse();
+"""
+LEAVES = """
+CREATE FUNCTION leave() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT FROM pg_event_trigger_dropped_objects() WHERE object_name = 'ix_book_author_id') THEN
+    ALTER TABLE book ADD COLUMN IF NOT EXISTS left_behind integer;
+  END IF;
+END $$;
+CREATE EVENT TRIGGER leave ON sql_drop EXECUTE FUNCTION leave();
+"""
+
+
+@pytest.mark.parametrize(
+    ("trigger", "reason"),
+    [
+        (FAILS, "its revision fails: upgrade failed:"),
+        pytest.param(
+            LEAVES,
+            "the downgrade of its revision would not restore the schema: column public.book.left_behind is left behind",
+            marks=pytest.mark.long,
+        ),
+    ],
+)
+def test_one_that_cannot_be_proven_takes_no_other_along(books: Project, trigger: str, reason: str) -> None:
+    books.sql("b2", "CREATE TABLE shelf (id bigserial PRIMARY KEY, book_id bigint REFERENCES book)", down="a1")
+    books.sql("c3", trigger, down="b2")
+    run = books.alembic("pgfix", "--select", "unindexed-foreign-key", "shelf", "book")
+    assert run.returncode == 1, run.stderr
+    assert "unindexed-foreign-key public.book(author_id)" in run.stdout
+    assert reason in run.stdout
+    (name,) = files(books) - {"a1.py", "b2.py", "c3.py"}
+    text = (books.versions / name).read_text()
+    assert "ix_shelf_book_id" in text and "ix_book_author_id" not in text
+
+
 @pytest.mark.long
 def test_several_heads_want_one_named(books: Project) -> None:
     books.sql("b2", "CREATE TABLE b (id bigint PRIMARY KEY)", down="a1")

@@ -16,7 +16,7 @@ from alembic_pgpatterns.findings.causes import by_cause
 from alembic_pgpatterns.patterns import registry
 from alembic_pgpatterns.revisions.model import Drift, History
 from alembic_pgpatterns.runner.bootstrap import _FINDER
-from alembic_pgpatterns.schema.difference import Difference
+from alembic_pgpatterns.schema.catalog.difference import Difference
 from alembic_pgpatterns.schema.model import DataType, Policy, Schema
 from alembic_pgpatterns.schema.others import Relationship
 from tests.patterns import handmade_runs as runs

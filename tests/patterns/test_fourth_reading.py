@@ -14,7 +14,7 @@ from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.patterns.statements.query_without_index import QueryWithoutIndex
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.revisions.model import Downgrade, Drift, History
-from alembic_pgpatterns.schema.difference import Difference
+from alembic_pgpatterns.schema.catalog.difference import Difference
 from alembic_pgpatterns.schema.model import Check, Column, DataType, ForeignKey, Index, Key, Name, Schema, Table
 from alembic_pgpatterns.workload.from_source import workload_of
 from tests.patterns import handmade_runs as runs

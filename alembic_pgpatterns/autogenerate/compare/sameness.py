@@ -12,6 +12,7 @@ from alembic_pgpatterns.autogenerate.compare.scratch import print_texts, same_va
 from alembic_pgpatterns.operations.support.template import Name
 from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.parser import postgast
+from alembic_pgpatterns.schema.sql.printed import one_spelling
 
 _NAME = "pgpatterns_compared"
 
@@ -31,7 +32,7 @@ class Sameness:
 
     def constraints(self, expected: ConstraintForm, actual: ConstraintForm) -> bool:
         """Whether two constraints are the same, apart from their names."""
-        if expected.definition == actual.definition:
+        if one_spelling(expected.definition) == one_spelling(actual.definition):
             return True
         pieces = [f"ALTER TABLE {{table}} ADD CONSTRAINT {_NAME} {item.definition}" for item in (expected, actual)]
         return expected.kind == actual.kind and self._printed_alike(
@@ -42,7 +43,7 @@ class Sameness:
         """Whether two indexes are the same, apart from their names."""
         if expected.unique != actual.unique:
             return False
-        if expected.definition == actual.definition:
+        if one_spelling(expected.definition) == one_spelling(actual.definition):
             return True
         pieces = [f"CREATE INDEX {_NAME} ON {{table}} USING {item.definition}" for item in (expected, actual)]
         return self._printed_alike(pieces, lambda forms: forms.indexes[_NAME].definition)
@@ -65,7 +66,9 @@ class Sameness:
             f"ALTER TABLE {{table}} ADD COLUMN {_NAME} {column.type} GENERATED ALWAYS AS ({value}) STORED"
             for value in (expected, actual)
         ]
-        return expected == actual or self._printed_alike(pieces, lambda forms: str(forms.columns[_NAME].default))
+        if one_spelling(expected) == one_spelling(actual):
+            return True
+        return self._printed_alike(pieces, lambda forms: str(forms.columns[_NAME].default))
 
     def _printed_alike(self, pieces: list[str], part: Callable[[Forms], str]) -> bool:
         for like in (self.real, self.declared):

@@ -24,6 +24,7 @@ from alembic_pgpatterns.schema.model import (
     Table,
 )
 from alembic_pgpatterns.schema.names import quote
+from alembic_pgpatterns.schema.sql.printed import one_spelling
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ class Difference:
 
 
 Facts = dict[str, str]
+_SQL = ("expression", "predicate", "default", "generation", "USING", "WITH CHECK", "definition")
+"""The aspects that PostgreSQL prints as SQL: equal ones can be printed in two ways."""
 CONSTRAINTS = ("primary key", "key", "foreign key", "check", "exclusion")
 """The kinds of objects that are constraints."""
 
@@ -136,8 +139,12 @@ def _compared(kind: str, label: str, table: Name, first: Facts, second: Facts) -
     for aspect, value in first.items():
         if aspect == "collation" and first["type"] != second["type"]:
             continue  # it changes with the type
-        if second.get(aspect, "") != value:
+        if not _same(aspect, value, second.get(aspect, "")):
             yield Difference("changed", kind, label, table, aspect, value, second.get(aspect, ""))
+
+
+def _same(aspect: str, first: str, second: str) -> bool:
+    return first == second or (aspect in _SQL and one_spelling(first) == one_spelling(second))
 
 
 def _table(table: Table) -> Facts:
