@@ -222,7 +222,10 @@ def _try_out(config: Any, at: RunAt, files: Sequence[tuple[str, str]]) -> None:
 
 def _stays(names: Sequence[str]) -> str:
     subject = "The file stays" if len(names) == 1 else "The files stay"
-    return f"{subject}, for you to correct or to delete: {', '.join(names)}"
+    return (
+        f"{subject}, for you to correct or to delete: {', '.join(names)}\n"
+        "alembic pgcheck runs what you corrected, up, down and up again."
+    )
 
 
 def try_out_file(config: Any, path: str, identifiers: Sequence[str]) -> None:

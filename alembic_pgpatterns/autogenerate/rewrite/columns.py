@@ -319,7 +319,7 @@ def plan_drop_column(op: ops.DropColumnOp, facts: Facts) -> tuple[Step, ...]:
     if not users:
         return (plain(op, strong=True),)
     reason = f"this uses the column: {', '.join(users)}. Drop or change it first: PostgreSQL may refuse"
-    note = Note(DropUnderRunningCode.name, f"{op.table_name}.{op.column_name}", reason)
+    note = Note(DropUnderRunningCode.name, f"{op.table_name}.{op.column_name}", reason, warns=True)
     return (plain(op, strong=True, notes=(note,)),)
 
 

@@ -84,6 +84,8 @@ def _words(change: AlterAction, run: RevisionRun, table: Name) -> str:
         words = f"from {old.display if old else '?'} to {new.display if new else change.type}"
         if _more_labels(old, new):
             words = "to an enum of the same name with more labels"
+        elif _made_again(old, new):
+            words = "to an enum of the same name with other labels"
         return f"the type of {change.name} {words}{longer}"
     if change.kind == "add column":
         default = f"default {change.default}" if change.default else change.type
@@ -93,9 +95,16 @@ def _words(change: AlterAction, run: RevisionRun, table: Name) -> str:
 
 def _more_labels(old: DataType | None, new: DataType | None) -> tuple[str, ...]:
     """The labels that an enum made again has besides those of the one that it replaces."""
-    if old is None or new is None or (old.kind, new.kind) != ("enum", "enum") or old.display != new.display:
+    if old is None or new is None or not _made_again(old, new) or not {*old.labels} <= {*new.labels}:
         return ()
-    return tuple(label for label in new.labels if label not in old.labels) if {*old.labels} <= {*new.labels} else ()
+    return tuple(label for label in new.labels if label not in old.labels)
+
+
+def _made_again(old: DataType | None, new: DataType | None) -> bool:
+    """Whether an enum takes the place of another one of its name."""
+    if old is None or new is None or (old.kind, new.kind) != ("enum", "enum"):
+        return False
+    return old.display == new.display and old.labels != new.labels
 
 
 def _type(schema: Schema, table: Name, change: AlterAction) -> DataType | None:
