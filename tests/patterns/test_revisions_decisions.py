@@ -309,19 +309,6 @@ def test_rewrites(sql: str, after: Schema, expected: str) -> None:
     assert rewritten(sql, after=after, work=[("scan", BOOK)]) == []
 
 
-@pytest.mark.parametrize(
-    ("labels", "expected"), [(("sad",), "with other labels"), (("glad", "sad", "odd"), "with more labels")]
-)
-def test_an_enum_takes_the_place_of_another(labels: tuple[str, ...], expected: str) -> None:
-    old, new = (
-        with_column(column("mood", DataType("mood", "public", "enum", labels=some)))
-        for some in (("glad", "sad"), labels)
-    )
-    statement = step("ALTER TABLE book ALTER mood TYPE mood", BOOK, locks=[(EXCLUSIVE, BOOK)], work=[("rewrite", BOOK)])
-    (finding,) = found("table-rewrite", replace(run(statement, after=new), before=old))
-    assert f"to an enum of the same name {expected}" in finding.message
-
-
 def test_how_a_rewrite_blocks() -> None:
     sql = "INSERT INTO fresh SELECT * FROM book"
     (free,), (alone,) = rewritten(sql, mode="ACCESS SHARE"), rewritten(sql, mode="")
