@@ -237,6 +237,29 @@ def test_the_project_s_process_needs_only_what_old_versions_have() -> None:
     assert not taken - {(module, name) for module, names in IN_OLD_VERSIONS.items() for name in names.split()}
 
 
+def test_files_of_the_user_are_read_in_one_place() -> None:
+    """A pipe waits for ever: `output.files` looks first. These rooms read files of their own, or of the system."""
+    own = ("output.files", "server.", "processes.", "fences.", "report.", "operations.op_stub", "pytest_plugin")
+    reading = {
+        f"{module}:{node.lineno}"
+        for module in modules()
+        if not module.startswith(own) or module == "server.real_database"
+        for node in nodes_of(module)
+        if isinstance(node, ast.Call) and _reads_a_file(node)
+    }
+    assert {place.partition(":")[0] for place in reading} == {"evidence.source", "revisions.serverlog"}
+
+
+def _reads_a_file(call: ast.Call) -> bool:
+    if isinstance(call.func, ast.Attribute):
+        mode = call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else ""
+        # `server.files` reads in folders of its own.
+        is_own = isinstance(call.func.value, ast.Name) and call.func.value.id == "files"
+        opens = call.func.attr == "open" and mode in ("r", "rb")
+        return not is_own and (call.func.attr in ("read_text", "read_bytes") or opens)
+    return isinstance(call.func, ast.Name) and call.func.id == "open"
+
+
 def test_files_are_short() -> None:
     lines = {module: len(path_of(module).read_text(encoding="utf-8").splitlines()) for module in modules()}
     assert not {module: count for module, count in lines.items() if count >= 400}

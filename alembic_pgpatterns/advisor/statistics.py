@@ -13,6 +13,7 @@ import psycopg
 from alembic_pgpatterns.advisor.facts import ASSUMED, ColumnFacts, Statistics, TableSize
 from alembic_pgpatterns.advisor.partitions import with_partitions
 from alembic_pgpatterns.errors import PgPatternsError, first_line
+from alembic_pgpatterns.output.files import read_text
 from alembic_pgpatterns.schema.model import Schema, Table, TableStatistics
 from alembic_pgpatterns.schema.names import Name
 
@@ -41,7 +42,7 @@ def read_statistics(path: Path, schema: Schema) -> Statistics:
         PgPatternsError: the file cannot be read, or a line is neither.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         if text.lstrip().startswith("{"):
             document = json.loads(text)
             return _export(document) if EXPORT in document else _sizes(document.items(), path, schema)

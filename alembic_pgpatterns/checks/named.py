@@ -10,6 +10,7 @@ from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.scratch_databases import open_server, prepare_text
 from alembic_pgpatterns.controller.selection import BASE, named_revision
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.output.files import read_text
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.server.binaries import find_binaries
 
@@ -55,7 +56,7 @@ def rows_text(path: Path) -> str:
         SettingsError: the file cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        return read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: the rows cannot be read: {error}") from error
 

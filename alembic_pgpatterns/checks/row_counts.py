@@ -9,6 +9,7 @@ from pathlib import Path
 
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.output.files import read_text
 from alembic_pgpatterns.revisions.model import RevisionRun
 from alembic_pgpatterns.schema.model import Name
 
@@ -36,7 +37,7 @@ def read_rows(path: Path) -> tuple[tuple[Name, int], ...]:
         PgPatternsError: the file cannot be read, or a line has another form.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         lines = [line.replace(",", " ").replace("|", " ").split() for line in text.splitlines() if line.strip()]
         pairs = json.loads(text).items() if text.lstrip().startswith("{") else lines
         return tuple((_name(str(name)), int(rows)) for name, rows in pairs)

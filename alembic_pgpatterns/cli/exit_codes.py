@@ -104,6 +104,8 @@ _LIMITS = {
 
 def _absence(error: BaseException) -> str | None:
     """What to say if the machine or a limit of this process lets no program run; None for another error."""
+    if isinstance(error, MemoryError):
+        return "the system lacks what the check needs: memory. A higher limit: ulimit -v unlimited."
     if not isinstance(error, OSError):
         return None
     # tempfile has no file's name if it finds no folder.
@@ -120,12 +122,10 @@ def _named(error: OSError) -> str:
 
 def _log_before(error: BaseException | None) -> str:
     """What the project logged before it failed."""
-    while error is not None:
-        log = getattr(getattr(error, "failure", None), "log", "")
-        if log:
-            return str(log)
-        error = error.__cause__ or error.__context__
-    return ""
+    from alembic_pgpatterns.output.causes import causes
+
+    logs = (getattr(getattr(cause, "failure", None), "log", "") for cause in causes(error))
+    return next((str(log) for log in logs if log), "")
 
 
 def say_error(text: str) -> None:

@@ -19,7 +19,7 @@ from alembic_pgpatterns.controller.tracer import UPGRADE_COMMAND
 from alembic_pgpatterns.controller.ways import Way, by_setting, hint, of_command
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.report_model import Report
-from alembic_pgpatterns.output.files import write_whole
+from alembic_pgpatterns.output.files import read_text, write_whole
 from alembic_pgpatterns.output.safe_text import inert
 
 Check = Callable[[Project, Settings], Report]
@@ -111,10 +111,10 @@ def _write(ways: Iterable[Way], settings: Settings, files: tuple[Path | None, Pa
         return
     ini, pyproject = files
     if pyproject is not None and not pyproject.exists() and ini is not None and ini.exists():
-        path, text, new_lines = ini, _in_ini(ini.read_text("utf-8"), values, reasons), ini_lines(values, reasons)
+        path, text, new_lines = ini, _in_ini(read_text(ini), values, reasons), ini_lines(values, reasons)
     else:
         path, new_lines = pyproject or Path("pyproject.toml"), settings_lines(values, reasons)
-        text = _in_toml(path.read_text("utf-8") if path.exists() else "", values, reasons)
+        text = _in_toml(read_text(path) if path.exists() else "", values, reasons)
     if text is None:
         sys.stderr.write(inert(f"{path} has some of these settings already, so change it yourself:\n{new_lines}\n"))
         return

@@ -11,6 +11,7 @@ from alembic_pgpatterns.fix.edit_models import Edited
 from alembic_pgpatterns.fix.plan import Left
 from alembic_pgpatterns.fix.workspace import Workspace
 from alembic_pgpatterns.output.counts import counted
+from alembic_pgpatterns.output.files import read_text
 from alembic_pgpatterns.output.safe_text import one_line
 from alembic_pgpatterns.report.words import fix_lines
 
@@ -72,7 +73,7 @@ def _models(edited: Edited, models: bool) -> Iterator[str]:
 
 def _sources(outcome: Any, edited: Edited | None, work: Workspace) -> Iterator[str]:
     for file in outcome.written:
-        lines = file.path.read_text(encoding="utf-8").splitlines()
+        lines = read_text(file.path).splitlines()
         yield "--- /dev/null"
         yield f"+++ b/{work.shown(file.path)}"
         yield f"@@ -0,0 +1,{len(lines)} @@"

@@ -11,6 +11,7 @@ from typing import Any
 from alembic_pgpatterns.cli.revision_task import DRY_RUN
 from alembic_pgpatterns.cli.run_pgrevision import try_out_file
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.output.files import read_regular
 
 
 def run(path: str, options: Mapping[str, Any]) -> None:
@@ -36,7 +37,7 @@ def run(path: str, options: Mapping[str, Any]) -> None:
 
 def _is_last(path: str, identifier: str) -> bool:
     """Whether the file is the one of the chain's last revision."""
-    for statement in ast.parse(Path(path).read_bytes()).body:
+    for statement in ast.parse(read_regular(Path(path))).body:
         targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
         value = getattr(statement, "value", None)
         if any(isinstance(target, ast.Name) and target.id == "revision" for target in targets):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alembic_pgpatterns.config.settings import SettingsError
+from alembic_pgpatterns.output.files import read_text
 
 TABLE = "tool.alembic_pgpatterns"
 SECTION = "pgpatterns"
@@ -29,7 +30,7 @@ def toml_tables(path: Path | None) -> list[SourceTable]:
     if not path.is_file():
         raise SettingsError(f"{path}: this is no file.")
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(read_text(path))
     except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError(f"{path}: cannot be read as TOML: {error}") from error
     tool = data.get("tool", {})
@@ -71,7 +72,7 @@ def ini_tables(path: Path | None) -> list[SourceTable]:
     parser = ConfigParser(interpolation=None)
     parser.optionxform = str  # type: ignore[assignment, method-assign]  # environment variables keep their case
     try:
-        parser.read(path, encoding="utf-8")
+        parser.read_string(read_text(path), str(path))
     except (IniError, OSError, UnicodeDecodeError) as error:
         raise SettingsError(_unreadable(path, error)) from error
     if wrong := next(misnamed(parser.sections(), SECTION), None):

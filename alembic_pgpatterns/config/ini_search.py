@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from alembic_pgpatterns.config.location import OPTION, migration_folders, shown
+from alembic_pgpatterns.output.files import read_text
 
 _DEPTH = 4
 """Folders below the current one that are searched for it."""
@@ -90,7 +91,7 @@ def _says_where(path: Path) -> str | None:
     """The ``script_location`` of an ini file, if it has one that can be read."""
     parser = configparser.ConfigParser({"here": path.parent.as_posix()})
     try:
-        parser.read(path, "utf-8")
+        parser.read_string(read_text(path))
         return parser.get("alembic", OPTION)
     except (configparser.Error, ValueError, OSError):
         return None

@@ -15,6 +15,7 @@ from typing import Any
 from alembic_pgpatterns.config.written import settings_lines
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.output.counts import counted
+from alembic_pgpatterns.output.files import read_text
 
 OPTION = "script_location"
 _DEPTH = 6
@@ -163,7 +164,7 @@ def _is_migrations(folder: Path) -> bool:
     env_py = folder / "env.py"
     try:
         # Other programs have an env.py, too. Alembic's must call context.run_migrations().
-        return env_py.is_file() and "run_migrations" in env_py.read_text("utf-8", "replace")
+        return env_py.is_file() and "run_migrations" in read_text(env_py, "replace")
     except OSError:
         return False
 

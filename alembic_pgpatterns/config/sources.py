@@ -12,6 +12,7 @@ from alembic_pgpatterns.config.files import ini_tables, misnamed, toml_tables
 from alembic_pgpatterns.config.ini_search import use_other_ini
 from alembic_pgpatterns.config.reading import read_settings
 from alembic_pgpatterns.config.settings import Settings, SettingsError
+from alembic_pgpatterns.output.files import read_text
 from alembic_pgpatterns.output.places import set_project
 
 PYPROJECT = "pyproject.toml"
@@ -102,7 +103,7 @@ def _above(ini: Path) -> Iterator[Path]:
 
 def _has_settings(path: Path) -> bool:
     try:
-        tool = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+        tool = tomllib.loads(read_text(path)).get("tool", {})
         return "alembic_pgpatterns" in tool or any(misnamed(tool, "alembic_pgpatterns"))
     except (OSError, ValueError, TypeError):
         return False

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alembic_pgpatterns.controller.model_search import project_files
+from alembic_pgpatterns.output.files import read_text
 
 _CONFIGURATIONS = ("SQLAlchemyAsyncConfig", "SQLAlchemySyncConfig")
 _PLUGINS = ("SQLAlchemyPlugin", "SQLAlchemyInitPlugin", "AdvancedAlchemy", "Litestar")
@@ -71,7 +72,7 @@ def _sources(folder: Path, root: Path, words: tuple[str, ...]) -> Iterator[_Sour
         if path.name in _NO_APPLICATION:
             continue
         try:
-            text = path.read_text("utf-8")
+            text = read_text(path)
             if any(word in text for word in words):
                 yield _Source(_module(path, root), ast.parse(text))
         except (OSError, SyntaxError, ValueError, RecursionError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from alembic_pgpatterns.config.settings import SettingsError
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.output.files import demand_regular
 
 # This process starts git, and no code of the project: no hook (read-tree runs post-index-change), no monitor of files.
 _NO_PROGRAMS = ("-c", f"core.hooksPath={os.devnull}", "-c", "core.fsmonitor=false")
@@ -25,8 +27,9 @@ def git(folder: Path, flag: str, *arguments: str, variables: Mapping[str, str] |
 
     Raises:
         SettingsError: git refuses: no repository, no such reference.
-        PgPatternsError: there is no git.
+        PgPatternsError: there is no git, or it does not come to an end.
     """
+    _demand_regular_files(folder, flag)
     environment = {**os.environ, **(variables or {})}
     try:
         done = subprocess.run(
@@ -35,13 +38,35 @@ def git(folder: Path, flag: str, *arguments: str, variables: Mapping[str, str] |
             text=True,
             check=False,
             env=environment,
+            timeout=LIMIT,
         )
+    except subprocess.TimeoutExpired as error:
+        raise PgPatternsError(f"{flag}: git {arguments[0]} ran for longer than {LIMIT} s and was ended.") from error
     except OSError as error:
         raise PgPatternsError(f"{flag} needs git: {error}") from error
     if done.returncode:
         message = done.stderr.strip() or "there is no common ancestor"
         raise SettingsError(f"{flag}: git {arguments[0]}: {message}")
     return done.stdout
+
+
+def _demand_regular_files(folder: Path, flag: str) -> None:
+    """Raise PgPatternsError if a file that git always reads is a pipe: it would wait for ever."""
+    absolute = folder.absolute()
+    folders = (above / ".git" for above in (absolute, *absolute.parents) if (above / ".git").is_dir())
+    for repository_folder in itertools.islice(folders, 1):
+        for name in _READ_BY_GIT:
+            try:
+                demand_regular(repository_folder / name)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise PgPatternsError(f"{flag}: git cannot read its own file: {error}") from error
+
+
+_READ_BY_GIT = ("HEAD", "config", "index", "packed-refs", "commondir", "shallow", "info/grafts")
+LIMIT = 300
+"""Seconds that a command of git may take: the longest one writes the files of a commit."""
 
 
 def common_ancestor(folder: Path, flag: str, reference: str) -> str:

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from alembic_pgpatterns.output.files import read_regular
 from alembic_pgpatterns.runner.messages import RevisionFacts
 from alembic_pgpatterns.runner.paths import several
 
@@ -218,5 +219,5 @@ def _tree(path: str, moment: int) -> ast.Module:
     """A file's syntax tree, cached."""
     # By time of change, because pgfix and pgrevision write revisions while they run.
     if (path, moment) not in _trees:
-        _trees[path, moment] = ast.parse(Path(path).read_bytes())
+        _trees[path, moment] = ast.parse(read_regular(Path(path)))
     return _trees[path, moment]

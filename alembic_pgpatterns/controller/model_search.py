@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from alembic_pgpatterns.output.files import read_text
 from alembic_pgpatterns.schema.names import Name
 
 MOST = 60
@@ -74,7 +75,7 @@ def _imports(folder: Path, name: str) -> bool:
 
 def _text_of(path: Path) -> str:
     try:
-        return path.read_text("utf-8", "replace")
+        return read_text(path, "replace")
     except OSError:
         return ""
 
@@ -102,7 +103,7 @@ def _module(path: Path, root: Path) -> str:
 def _declared(path: Path) -> set[str]:
     """The tables that a file declares: ``__tablename__`` of classes, and the first argument of ``Table``."""
     try:
-        text = path.read_text("utf-8")
+        text = read_text(path)
         if not any(word in text for word in _DECLARES):
             return set()
         tree = ast.parse(text)

@@ -17,6 +17,7 @@ from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.history import History, Revision, read_without_running
 from alembic_pgpatterns.controller.process import Confinement, Handlers, ProjectProcess
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.output.files import read_text
 from alembic_pgpatterns.runner.bootstrap import Task
 from alembic_pgpatterns.runner.messages import RevisionFacts, ScriptFacts
 from alembic_pgpatterns.runner.paths import relative
@@ -264,4 +265,4 @@ class Project:
 
 
 def _text(path: Path) -> str:
-    return path.read_text("utf-8", "replace")
+    return read_text(path, "replace")

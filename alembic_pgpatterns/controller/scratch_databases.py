@@ -11,6 +11,7 @@ from psycopg import sql
 
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.output.files import read_text
 from alembic_pgpatterns.revisions import serverlog
 from alembic_pgpatterns.server.binaries import find_binaries
 from alembic_pgpatterns.server.command import takes_revision
@@ -51,7 +52,7 @@ def prepare_text(settings: Settings) -> str | None:
         return None
     path = settings.path(settings.prepare)
     try:
-        return path.read_text(encoding="utf-8")
+        return read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise PgPatternsError(f"prepare: {path} cannot be read: {error}") from error
 

@@ -13,6 +13,7 @@ from alembic_pgpatterns.evidence.classes import Declared
 from alembic_pgpatterns.evidence.model import Evidence
 from alembic_pgpatterns.evidence.resolve import evidence_of
 from alembic_pgpatterns.evidence.symbols import FileFacts
+from alembic_pgpatterns.output.files import open_regular, read_regular
 
 SKIPPED = frozenset(
     {
@@ -98,7 +99,7 @@ class _Cache:
 
     def facts(self, path: Path, shown: str) -> FileFacts | None:
         """What a file says; None where it can have no queries."""
-        content = path.read_bytes()
+        content = read_regular(path)
         if len(content) > LARGEST or not any(word in content for word in _WORDS):
             return None
         module = module_name(path)
@@ -131,7 +132,7 @@ def _load(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             loaded = _PlainData(stream).load()
     # Whatever is wrong with the file: all is read again then.
     except (OSError, EOFError, pickle.UnpicklingError, AttributeError, TypeError, ValueError, IndexError):

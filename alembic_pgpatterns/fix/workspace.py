@@ -12,6 +12,7 @@ from typing import Any
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.selection import named_revision
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.output.files import read_regular
 from alembic_pgpatterns.output.safe_text import one_line
 from alembic_pgpatterns.output.staging import ChangedMeanwhile, Staging, recover
 from alembic_pgpatterns.runner.messages import ScriptFacts
@@ -75,7 +76,7 @@ class Workspace:
         """
         try:
             for path in self.revisions():
-                self.staging.add(self.final(path), path.read_bytes(), None)
+                self.staging.add(self.final(path), read_regular(path), None)
             for target, change in self.changes.items():
                 self.staging.add(target, change.after, change.before)
             self.staging.commit()

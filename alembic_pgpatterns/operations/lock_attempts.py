@@ -22,6 +22,7 @@ from alembic_pgpatterns.operations.support.session import (
     sqlstate,
 )
 from alembic_pgpatterns.operations.support.template import Value
+from alembic_pgpatterns.output.causes import causes
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -218,12 +219,7 @@ def _attempts(operations: Operations, plan: LockAttemptsOp) -> Iterator[Attempt 
 
 def _refused(error: BaseException) -> BaseException | None:
     """The server's error if it is one after which to try again, also if a directive has wrapped it."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if sqlstate(cause) in _RETRIED:
-            return cause
-        cause = cause.__cause__
-    return None
+    return next((cause for cause in causes(error, contexts=False) if sqlstate(cause) in _RETRIED), None)
 
 
 register(LockAttemptsOp)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
 from pathlib import Path
+from typing import BinaryIO, TextIO
 
 NEW_MODE = 0o666
 """Of a new file, before the user's umask; of an existing one the mode is kept."""
@@ -26,12 +28,58 @@ def real(path: Path) -> Path:
 
 
 def read_regular(path: Path) -> bytes:
-    """What a file holds; one that is no regular file, such as a pipe that nobody writes, is an error and no wait.
+    """What a file holds; a pipe that nobody writes to is an error, and no endless wait (`demand_regular`).
 
     Raises:
         OSError: it cannot be read.
     """
-    return real(path).read_bytes()
+    demand_regular(path)
+    return path.read_bytes()
+
+
+def read_text(path: Path, errors: str = "strict") -> str:
+    """The same as text, in UTF-8.
+
+    Raises:
+        OSError, UnicodeDecodeError: it cannot be read.
+    """
+    demand_regular(path)
+    return path.read_text("utf-8", errors)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file to read its bytes. Raises as `read_regular`."""
+    demand_regular(path)
+    return path.open("rb")
+
+
+def open_text(path: Path, errors: str = "strict", newline: str | None = None) -> TextIO:
+    """Open a file to read its text, in UTF-8. Raises as `read_regular`."""
+    demand_regular(path)
+    return path.open(encoding="utf-8", errors=errors, newline=newline)
+
+
+def demand_regular(path: Path) -> None:
+    """Raise OSError for what is no file: a pipe waits for somebody who writes, and a device may never end.
+
+    What the shell hands down as a descriptor may be read: ``--stats <(psql …)``. So may the empty device.
+    """
+    mode = path.stat().st_mode
+    if stat.S_ISREG(mode) or str(path) == os.devnull or str(path).startswith(_DESCRIPTORS):
+        return
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    kind = next((name for is_kind, name in _KINDS if is_kind(mode)), "special file")
+    raise OSError(errno.EINVAL, f"this is a {kind}, not a regular file", str(path))
+
+
+_DESCRIPTORS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
+_KINDS = (
+    (stat.S_ISFIFO, "pipe (FIFO)"),
+    (stat.S_ISSOCK, "socket"),
+    (stat.S_ISCHR, "device"),
+    (stat.S_ISBLK, "device"),
+)
 
 
 def write_whole(path: Path, data: bytes | str) -> None:

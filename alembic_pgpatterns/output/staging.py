@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from alembic_pgpatterns.output.files import beside, move, prepare, read_regular, real, write_whole
+from alembic_pgpatterns.output.files import beside, move, prepare, read_regular, read_text, real, write_whole
 
 PREFIX = ".pgpatterns-"
 JOURNAL = "journal.json"
@@ -156,7 +156,7 @@ def _in_use(folder: Path) -> bool:
 def _recovered(folder: Path) -> str:
     state, moves = "staged", []
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        journal = json.loads((folder / JOURNAL).read_text(encoding="utf-8"))
+        journal = json.loads(read_text(folder / JOURNAL))
         state, moves = journal["state"], _of_folder(folder, [Move(**entry) for entry in journal["moves"]])
     names = ", ".join(Path(item.target).name for item in moves) or "nothing"
     changed = [Path(item.target).name for item in moves if not _as_it_was(item)] if state == "commit" else []
@@ -191,7 +191,7 @@ def _as_it_was(item: Move) -> bool:
         return True
     content = _content(Path(item.target))
     # A part of the new content: a file with several names is not written in one step.
-    return _digest(content) == item.before or (content is not None and new.read_bytes().startswith(content))
+    return _digest(content) == item.before or (content is not None and read_regular(new).startswith(content))
 
 
 def _move_all(moves: list[Move]) -> None:
@@ -207,7 +207,7 @@ def _undo(moves: list[Move]) -> None:
         if new.exists():
             new.unlink()
         elif item.backup is not None:
-            write_whole(target, Path(item.backup).read_bytes())
+            write_whole(target, read_regular(Path(item.backup)))
         else:
             target.unlink(missing_ok=True)
 

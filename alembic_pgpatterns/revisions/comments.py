@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tokenize
 
+from alembic_pgpatterns.output.files import read_text
 from alembic_pgpatterns.output.places import file_at
 
 
@@ -16,7 +17,7 @@ def comments(path: str, words: str) -> tuple[tuple[int, int, str], ...]:
         words: what the comments contain.
     """
     try:
-        text = file_at(path).read_text(encoding="utf-8")
+        text = read_text(file_at(path))
         if words not in text:
             return ()
         # Tokens and not lines: in a string the same text is no comment.

@@ -7,6 +7,8 @@ import sys
 import traceback
 from collections.abc import Iterator
 
+from alembic_pgpatterns.output.causes import causes
+
 FLASK_APP, ADVANCED_ALCHEMY = "flask_app", "advanced_alchemy"
 """The settings, which are also the kinds of need."""
 
@@ -17,7 +19,7 @@ def asked_applications(error: BaseException) -> Iterator[str]:
     Args:
         error: raised by env.py, by a revision, or by a module that they import.
     """
-    for each in _causes(error):
+    for each in causes(error, contexts=False):
         if _of_advanced_alchemy(each):
             yield ADVANCED_ALCHEMY
         if _of_flask(each):
@@ -38,14 +40,6 @@ def application_to_name(error: BaseException) -> str:
             '`flask --app MODULE pgcheck`:\n[tool.alembic_pgpatterns]\nflask_app = "package.module:create_app"'
         )
     return ""
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__
 
 
 def _of_advanced_alchemy(error: BaseException) -> bool:

@@ -51,7 +51,7 @@ class AskedOptions:
         if isinstance(error, configparser.NoOptionError):
             yield Need(OPTION, error.option, option_value(error.option))
         # Only in what nobody but the project can mean; KeyError is what the dictionary of the arguments raises.
-        if type(error).__module__.startswith(LIBRARIES):
+        if str(type(error).__module__).startswith(LIBRARIES):
             return
         text = text_of(error)
         for kind, names in ((OPTION, self.options), (ARGUMENT, self.arguments)):

@@ -21,7 +21,7 @@ from alembic_pgpatterns.processes.supervisor import ChildEnds
 from alembic_pgpatterns.remedies.apply import apply
 from alembic_pgpatterns.remedies.metadata_copy import Copy, copied
 from alembic_pgpatterns.remedies.model import Remedy
-from alembic_pgpatterns.runner import dependencies, file_reads, filters, models, quiet_log, sandbox
+from alembic_pgpatterns.runner import dependencies, file_reads, filters, models, quiet_log, regular_files, sandbox
 from alembic_pgpatterns.runner.bootstrap import Task
 from alembic_pgpatterns.runner.failures import HistoryError, failure_of
 from alembic_pgpatterns.runner.messages import (
@@ -54,6 +54,7 @@ class Child:
         dependencies.begin()
         sandbox.without_own_migrations()
         file_reads.watch()
+        regular_files.watch()
         self._scripts = ProjectScripts(config)
         self._parent = parent
         self._task = task

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
+from alembic_pgpatterns.output.files import read_text
 from alembic_pgpatterns.runner.ambient import OF_SHELLS
 from alembic_pgpatterns.runner.digest import digest, digest_of
 from alembic_pgpatterns.runner.file_reads import IN_C, MODULE, UNTRACKED
@@ -176,7 +177,7 @@ def _says_nothing(node: ast.stmt) -> bool:
 
 def _text(path: str) -> str:
     try:
-        return Path(path).read_text("utf-8", "replace")
+        return read_text(Path(path), "replace")
     except OSError:
         return ""
 

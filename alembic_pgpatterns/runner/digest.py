@@ -6,6 +6,8 @@ import hashlib
 import json
 from pathlib import Path
 
+from alembic_pgpatterns.output.files import read_regular
+
 
 def digest(value: object) -> str:
     """The digest of plain data."""
@@ -14,4 +16,4 @@ def digest(value: object) -> str:
 
 def digest_of(path: Path) -> str:
     """The digest of a file's bytes. Raises OSError."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
+    return hashlib.sha256(read_regular(path)).hexdigest()[:32]

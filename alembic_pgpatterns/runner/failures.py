@@ -12,6 +12,8 @@ from typing import Any
 from sqlalchemy import exc
 
 from alembic_pgpatterns.errors import ApplicationFailed, PgPatternsError
+from alembic_pgpatterns.output.causes import causes
+from alembic_pgpatterns.output.files import read_text
 from alembic_pgpatterns.output.secrets import without_secrets
 from alembic_pgpatterns.runner import quiet_log
 from alembic_pgpatterns.runner.messages import Failure
@@ -82,13 +84,7 @@ def _diagnostics(error: Any) -> dict[str, str]:
 
 def _texts(error: BaseException | None) -> list[str]:
     """The messages of an error and of all errors that it wraps."""
-    texts: list[str] = []
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        texts.append(without_secrets(_message(error)))
-        error = error.__cause__ or error.__context__
-    return texts
+    return [without_secrets(_message(cause)) for cause in causes(error)]
 
 
 def _message(error: BaseException) -> str:
@@ -105,7 +101,7 @@ def _is_raise(place: Location | None) -> bool:
     if place is None:
         return False
     try:
-        lines = Path(place.path).read_text("utf-8", "replace").splitlines()
+        lines = read_text(Path(place.path), "replace").splitlines()
     except OSError:
         return False
     return place.line <= len(lines) and lines[place.line - 1].lstrip().startswith("raise")

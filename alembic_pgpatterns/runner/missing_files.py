@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from alembic_pgpatterns.output.causes import causes
+
 _WORDS = "example|sample|template|default|dist|tmpl"
 _EXAMPLE = re.compile(rf"^(?:{_WORDS})[._-]|[._-](?:{_WORDS})(?=\.|$)", re.IGNORECASE)
 """What the name of an example has beside the name of the file that it is an example of."""
@@ -38,12 +40,11 @@ def missing_file(error: BaseException | None) -> MissingFile | None:
     Args:
         error: raised by env.py, or by a module that it imports.
     """
-    while error is not None and not isinstance(error, FileNotFoundError):
-        error = error.__cause__
-    if error is None or not isinstance(error.filename, str) or Path(error.filename).exists():
+    missing = next((cause for cause in causes(error, contexts=False) if isinstance(cause, FileNotFoundError)), None)
+    if missing is None or not isinstance(missing.filename, str) or Path(missing.filename).exists():
         return None
-    path = Path(error.filename)
-    result = MissingFile(path.name, _example(path), next(_variables(error), None))
+    path = Path(missing.filename)
+    result = MissingFile(path.name, _example(path), next(_variables(missing), None))
     return result if result.example or result.variable else None
 
 

@@ -122,7 +122,7 @@ def missing(error: BaseException) -> Iterator[tuple[str, str]]:
             yield result[1], value_for(result[1])
             return
     # Only in what nobody but the project can mean: SQLAlchemy's errors quote SQL, whose names may look the same.
-    if type(error).__module__ in ("builtins", "__main__") or not type(error).__module__.startswith(LIBRARIES):
+    if type(error).__module__ in ("builtins", "__main__") or not str(type(error).__module__).startswith(LIBRARIES):
         for match in _IN_OWN_WORDS.finditer(message):
             name = next(filter(None, match.groups()))
             if name not in os.environ:

@@ -12,6 +12,7 @@ from sqlalchemy import exc
 from sqlalchemy.engine.url import make_url
 
 from alembic_pgpatterns.errors import ApplicationFailed, text_of
+from alembic_pgpatterns.output.causes import causes
 from alembic_pgpatterns.runner import missing_settings
 from alembic_pgpatterns.runner.asked_applications import asked_applications
 from alembic_pgpatterns.runner.messages import Need
@@ -105,9 +106,8 @@ def _settings_classes() -> list[Any]:
 
 def _missing_module(error: BaseException | None) -> str | None:
     """The top package of a module that was not found, by an error or by what caused it."""
-    while error is not None and not isinstance(error, ModuleNotFoundError):
-        error = error.__cause__
-    return str(error.name or "").partition(".")[0] or None if error is not None else None
+    missing = next((cause for cause in causes(error, contexts=False) if isinstance(cause, ModuleNotFoundError)), None)
+    return str(missing.name or "").partition(".")[0] or None if missing is not None else None
 
 
 def _option(config: Any) -> str:
@@ -142,7 +142,7 @@ def _without_url(error: BaseException) -> bool:
 
 def _misses_database(error: BaseException) -> bool:
     """Whether the project itself says that it knows no database, as in "no database connection information found"."""
-    if type(error).__module__.startswith(missing_settings.LIBRARIES):
+    if str(type(error).__module__).startswith(missing_settings.LIBRARIES):
         return False
     return bool(_DATABASE_MISSING.search(text_of(error)))
 

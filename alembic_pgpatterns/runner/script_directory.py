@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.output.files import read_text
 from alembic_pgpatterns.runner.failures import HistoryError, describe, described
 from alembic_pgpatterns.runner.file_reads import recorded
 from alembic_pgpatterns.runner.messages import RevisionFacts, ScriptFacts
@@ -67,7 +68,7 @@ class ProjectScripts:
     def _where_configured(self) -> str:
         ini = Path(self.config.config_file_name) if self.config.config_file_name else None
         toml = Path(name) if (name := getattr(self.config, "toml_file_name", None)) else None
-        in_toml = toml is not None and toml.is_file() and "[tool.alembic]" in toml.read_text("utf-8", "replace")
+        in_toml = toml is not None and toml.is_file() and "[tool.alembic]" in read_text(toml, "replace")
         if (ini is None or not ini.is_file()) and not in_toml:
             return (
                 f"There is no {ini or 'alembic.ini'} in {Path.cwd()}, and no folder with migrations. Run this in the "
@@ -179,7 +180,7 @@ class ProjectScripts:
             for folder in map(Path, self.directory._version_locations)
             for path in sorted(folder.rglob("*.py"))
             if path.is_file()
-            for name, text, line in assigned_texts(path.read_text("utf-8", "replace"))
+            for name, text, line in assigned_texts(read_text(path, "replace"))
             if name in variables and text == identifier
         ]
 

@@ -66,5 +66,5 @@ def _fitting(error: BaseException, text: str) -> str | None:
 
 def _refused_by_driver(error: BaseException, text: str) -> bool:
     """Whether a driver itself was given a URL with SQLAlchemy's word for a driver, as in ``asyncpg.connect(url)``."""
-    of_driver = type(error).__module__.partition(".")[0] in _IN_ORDER or isinstance(error, ValueError)
+    of_driver = str(type(error).__module__).partition(".")[0] in _IN_ORDER or isinstance(error, ValueError)
     return of_driver and bool(re.search(r"postgresql\+\w+", text)) and "DSN" in text.upper()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from alembic_pgpatterns.errors import text_of
+from alembic_pgpatterns.output.causes import causes
 from alembic_pgpatterns.server.binaries import another_installation
 from alembic_pgpatterns.server.protocol import Server
 
@@ -127,10 +128,4 @@ def explain_full_disk(error: BaseException, server: Server) -> str | None:
 
 def _text(error: BaseException | None) -> str:
     """The messages of an error and of all errors that it wraps."""
-    texts: list[str] = []
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        texts.append(text_of(error))
-        error = error.__cause__ or error.__context__
-    return "\n".join(texts)
+    return "\n".join(map(text_of, causes(error)))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import psycopg
 import sqlalchemy.exc
 
+from alembic_pgpatterns.output.causes import causes
+
 
 def is_lost(error: BaseException | None) -> bool:
     """Whether a lost connection caused the error, however it was wrapped."""
     lost = (psycopg.OperationalError, sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError)
-    while error is not None and not isinstance(error, lost):
-        error = error.__cause__ or error.__context__
-    return error is not None
+    return any(isinstance(cause, lost) for cause in causes(error))
 
 
 def refusal(error: BaseException) -> str | None:

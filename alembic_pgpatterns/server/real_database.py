@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from alembic_pgpatterns.output.files import read_text
+
 ENVIRONMENT = {
     "PGHOST": "host",
     "PGHOSTADDR": "hostaddr",
@@ -92,7 +94,7 @@ def _service(name: str, file: str | None) -> dict[str, str]:
         # libpq takes a file in which a section stands twice, and knows no interpolation.
         parser = configparser.RawConfigParser(interpolation=None, strict=False)
         try:
-            parser.read_string(place.read_text())
+            parser.read_string(read_text(place))
         except (OSError, UnicodeDecodeError, configparser.Error):
             continue
         if parser.has_section(name):

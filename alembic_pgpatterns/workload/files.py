@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.output.files import open_text
 from alembic_pgpatterns.workload.model import EngineFacts, Recorded, Series, Site, Usage, Workload, merged
 
 VERSION = 1
@@ -68,7 +69,7 @@ def read(path: Path) -> Workload:
         PgPatternsError: it cannot be read, or a line of it is no statement of a workload.
     """
     try:
-        with path.open(encoding="utf-8") as stream:
+        with open_text(path) as stream:
             return from_lines(str(path), stream)
     except (OSError, UnicodeDecodeError) as error:
         raise PgPatternsError(f"{path}: the workload cannot be read: {error}") from error

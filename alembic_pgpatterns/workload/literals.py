@@ -9,6 +9,7 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
+from alembic_pgpatterns.output.files import read_text
 from alembic_pgpatterns.output.places import file_at
 from alembic_pgpatterns.workload.model import Recorded, Site
 
@@ -144,6 +145,6 @@ def _files(folder: Path) -> Iterator[Path]:
 def parsed(file: Path) -> ast.Module | None:
     """The tree of a source file; None if it cannot be read. Each file is read once in a run."""
     try:
-        return ast.parse(file.read_text("utf-8")) if file.stat().st_size < _LARGEST else None
+        return ast.parse(read_text(file)) if file.stat().st_size < _LARGEST else None
     except (OSError, SyntaxError, ValueError):
         return None

@@ -49,6 +49,8 @@ def said(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> str:
         ("raise ValueError('postgresql://u:hunter2@p/ss@db.example.invalid/x')", "ValueError: postgresql://u:***@db."),
         ("op.execute(\"ALTER ROLE nobody PASSWORD 'hunter2'; SELECT wrong\")", "ALTER ROLE nobody PASSWORD '***'"),
         ("raise KeyboardInterrupt", "migrations/versions/a1.py:12: KeyboardInterrupt"),
+        ("e = ValueError('ring'); e.__cause__ = e; raise e", "migrations/versions/a1.py:12: ValueError: ring"),
+        ("raise type('E', (Exception,), {'__module__': None})('bare')", "migrations/versions/a1.py:12: E: bare"),
     ],
 )
 @pytest.mark.sample(2)
@@ -65,6 +67,22 @@ def test_env_py_that_is_no_program(project: Project, capsys: pytest.CaptureFixtu
     assert "migrations/env.py:2: SyntaxError" in said(capsys, 255)
     (project.folder / "migrations/env.py").unlink()
     assert "migrations/env.py" in said(capsys, 255)
+
+
+@pytest.mark.parametrize(
+    ("file", "flags"),
+    [("migrations/versions/a1.py", ()), ("migrations/env.py", ()), ("p.sql", ("--prepare", "p.sql"))],
+)
+def test_a_file_that_is_a_pipe(
+    file: str, flags: tuple[str, ...], project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody writes to it, so whoever opens it waits for ever: Python's own loader too."""
+    (project.folder / file).unlink(missing_ok=True)
+    os.mkfifo(project.folder / file)
+    with pytest.raises(SystemExit, match="255"):
+        CommandLine(prog="alembic").main(["pgcheck", *flags])
+    out, err = capsys.readouterr()
+    assert file in out + err and "pipe (FIFO), not a regular file" in out + err
 
 
 def test_env_py_that_fails_here_does_not_pass(project: Project) -> None:

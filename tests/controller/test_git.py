@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from alembic_pgpatterns.config.settings import SettingsError
 from alembic_pgpatterns.controller.git import common_ancestor, write_tree
+from alembic_pgpatterns.errors import PgPatternsError
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -71,3 +73,10 @@ def test_git_runs_no_program_of_the_repository(name: str, upstream: Path, tmp_pa
     (tmp_path / "copy").mkdir()
     write_tree(upstream, "--old-code", "main", tmp_path / "copy")
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_pipe_in_place_of_a_file_of_git_is_an_error_and_no_wait(upstream: Path) -> None:
+    (upstream / ".git" / "HEAD").unlink()
+    os.mkfifo(upstream / ".git" / "HEAD")
+    with pytest.raises(PgPatternsError, match="pipe"):
+        common_ancestor(upstream, "--diff-base", "work")

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ import pytest
 
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
-from alembic_pgpatterns.output.files import read_regular, write_whole
+from alembic_pgpatterns.output.files import open_regular, open_text, read_regular, read_text, write_whole
 from alembic_pgpatterns.output.staging import JOURNAL, ChangedMeanwhile, Staging, recover
 
 
@@ -40,12 +41,28 @@ def test_a_new_file_has_the_mode_that_the_umask_leaves(tmp_path: Path) -> None:
 
 def test_what_is_no_file_is_an_error_and_no_wait(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "socket"))
     with pytest.raises(OSError, match="not a regular file"):
         write_whole(tmp_path / "pipe", "x")
-    with pytest.raises(OSError, match="not a regular file"):
-        read_regular(tmp_path / "pipe")
+    for name in ("pipe", "device", "folder", "loop", "socket"):
+        for read in (read_regular, read_text, open_regular, open_text):
+            with pytest.raises(OSError, match=name):
+                read(tmp_path / name)
     with pytest.raises(PgPatternsError, match="not a regular file"):
         Baseline.read(tmp_path / "pipe")
+
+
+def test_what_the_shell_hands_down_is_read() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading), os.fdopen(writing, "w") as stream:
+        stream.write("orders 5\n")
+        stream.close()
+        assert read_text(Path(f"/dev/fd/{reading}")) == "orders 5\n"
+    assert read_regular(Path(os.devnull)) == b""
 
 
 def test_a_full_disk_leaves_the_old_file() -> None:

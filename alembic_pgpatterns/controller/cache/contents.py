@@ -14,6 +14,7 @@ from pathlib import Path
 
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.project import Project
+from alembic_pgpatterns.output.files import read_text
 from alembic_pgpatterns.runner.digest import digest, digest_of
 from alembic_pgpatterns.server import cluster
 from alembic_pgpatterns.server.binaries import Binaries
@@ -94,7 +95,7 @@ def _configuration(project: Project) -> Iterator[object]:
         # Raw: an interpolation may fail, and that is env.py's matter.
         yield [section, sorted(file.items(section, raw=True))]
     if project.pyproject is not None and project.pyproject.exists():
-        yield tomllib.loads(project.pyproject.read_text("utf-8")).get("tool", {}).get("alembic")
+        yield tomllib.loads(read_text(project.pyproject)).get("tool", {}).get("alembic")
     yield getattr(project.config.cmd_opts, "x", None)
 
 

@@ -17,6 +17,7 @@ from alembic_pgpatterns.controller.cache.dependencies import hold
 from alembic_pgpatterns.controller.position import Position
 from alembic_pgpatterns.controller.scratch_databases import scratch_databases
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.output.files import read_text
 from alembic_pgpatterns.runner.blame_facts import BlameFacts
 from alembic_pgpatterns.runner.digest import digest
 from alembic_pgpatterns.runner.messages import Dependencies
@@ -99,7 +100,7 @@ class Snapshots:
         for path in self._folder.glob(f"[!n]*/{_NOTES}"):
             with contextlib.suppress(OSError):
                 try:
-                    yield path.parent, _Notes.of(json.loads(path.read_text("utf-8")))
+                    yield path.parent, _Notes.of(json.loads(read_text(path)))
                 except (ValueError, TypeError, KeyError, AttributeError):
                     forget(path.parent)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from alembic_pgpatterns.controller.cache.dependencies import hold
+from alembic_pgpatterns.output.files import read_regular
 from alembic_pgpatterns.revisions.model import Environment, RevisionRun
 from alembic_pgpatterns.revisions.passwords import without_passwords_of
 from alembic_pgpatterns.runner.messages import Dependencies
@@ -44,7 +45,7 @@ NO_TRACES = Traces({})
 def load(path: Path) -> Traces | None:
     """The traces in a file, if they are still valid; None otherwise."""
     try:
-        content = zlib.decompress(path.read_bytes())
+        content = zlib.decompress(read_regular(path))
         (files, variables, lasting), environments, sessions, runs = _Values(io.BytesIO(content)).load()
         if not hold(Dependencies(files, variables), {}):
             return None

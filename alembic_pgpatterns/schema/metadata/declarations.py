@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
+from alembic_pgpatterns.output.files import read_regular
 from alembic_pgpatterns.schema.origin import Location
 
 _COLUMN_CALLS = frozenset({"Column", "mapped_column", "Field", "column"})
@@ -112,7 +113,7 @@ class Sources:
 def _file_source(path: Path, shown: str, changed: int) -> FileSource:
     """Cached until the file changes: autogenerate reads the models several times."""
     source = FileSource(shown)
-    _Reader(source).visit(ast.parse(path.read_bytes()))
+    _Reader(source).visit(ast.parse(read_regular(path)))
     return source
 
 

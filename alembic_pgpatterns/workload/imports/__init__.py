@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.output.files import open_regular, read_text
 from alembic_pgpatterns.workload import files
 from alembic_pgpatterns.workload.imports.collect import Collected
 from alembic_pgpatterns.workload.imports.logs import read_csv, read_json_log, read_text_log
@@ -44,7 +45,7 @@ def _read(path: Path, say: Say) -> Workload:
 
 def _is_recording(path: Path) -> bool:
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             return stream.read(14).startswith(b'{"workload": ')
     except OSError:
         return False
@@ -57,7 +58,7 @@ def _sql(path: Path) -> Workload:
         raise PgPatternsError(f"{path}: there is no .sql file in this folder.")
     for file in files:
         try:
-            collected.script(file.read_text("utf-8"), file)
+            collected.script(read_text(file), file)
         except (OSError, UnicodeDecodeError) as error:
             raise PgPatternsError(f"{file}: it cannot be read: {error}") from error
     return collected.workload(path)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
+from alembic_pgpatterns.output.files import open_regular, open_text
 from alembic_pgpatterns.workload.imports.collect import Collected
 from alembic_pgpatterns.workload.model import Workload
 
@@ -63,7 +64,7 @@ def _entries(path: Path, say: Say) -> Iterator[tuple[str, str]]:
 
 
 def _lines(path: Path, say: Say) -> Iterator[str]:
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         for line in _with_progress(stream, path, say):
             yield line.decode("utf-8", "replace").rstrip("\r\n")
 
@@ -124,7 +125,7 @@ def read_csv(path: Path, say: Say) -> Workload:
     """A CSV file: of pg_stat_statements if its first line has a column query, else a csvlog."""
     # The module's own limit is 131,072 characters, and statements are longer: an INSERT of a thousand rows.
     csv.field_size_limit(2**31 - 1)
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         text = io.TextIOWrapper(stream, "utf-8", "replace", newline="")
         first = text.readline()
     head = next(csv.reader([first]), [])
@@ -133,7 +134,7 @@ def read_csv(path: Path, say: Say) -> Workload:
 
 def _statements(path: Path) -> Workload:
     collected = Collected("pg_stat_statements")
-    with path.open(encoding="utf-8", errors="replace", newline="") as stream:
+    with open_text(path, "replace", newline="") as stream:
         for row in csv.DictReader(stream):
             mean = row.get("mean_exec_time") or row.get("mean_time")
             calls = int(float(row.get("calls") or 1))
@@ -143,7 +144,7 @@ def _statements(path: Path) -> Workload:
 
 def _csv_log(path: Path, say: Say) -> Workload:
     collected = Collected("log")
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         decoded = (line.decode("utf-8", "replace") for line in _with_progress(stream, path, say))
         for row in csv.reader(decoded):
             if len(row) > _CSV_DETAIL and (pending := _statement(row[_CSV_MESSAGE])) is not None:
