@@ -155,8 +155,16 @@ def drifts_between(
     hidden = left_out(items) if left_out is not None else [False] * len(items)
     for item, is_hidden in zip(items, hidden, strict=True):
         if not is_hidden:
-            other = head.table(item.table) if item.object_type not in ("enum", "sequence") else None
-            yield _drift(item, other.origin.location if other is not None else None, plugin)
+            yield _drift(item, _place(item, head), plugin)
+
+
+def _place(item: Difference, head: Schema) -> Location | None:
+    """The line of the column in the models, or of the table."""
+    table = head.table(item.table) if item.object_type not in ("enum", "sequence") else None
+    if table is None:
+        return None
+    column = table.column(item.name) if item.object_type == "column" and item.name is not None else None
+    return (column.origin.location if column is not None else None) or table.origin.location
 
 
 def _all(models: Schema, head: Schema) -> Iterator[Difference]:
