@@ -100,7 +100,7 @@ def test_what_a_drift_says() -> None:
     assert changed == Drift(TABLE, "public.t.a type", message, LINE, values="column type bigint integer")
     own = replace(LINE, line=7)
     declared = replace(head, columns=(column("a", "integer", origin=Origin(own)),))
-    assert [item.place for item in drifts(table(column("a", "bigint")), declared)] == [own]
+    assert [item.location for item in drifts(table(column("a", "bigint")), declared)] == [own]
 
 
 def test_a_serial_column_that_is_an_identity_column_at_head_is_said_once() -> None:
