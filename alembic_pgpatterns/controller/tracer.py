@@ -228,7 +228,8 @@ class Tracer:
         self._run.progress.say("running the earlier revisions")
         self._states.clear()
         try:
-            run_env(self._run, Steps("up", tuple(item.revision for item in waiting)), self._databases)
+            # What `prepare` has built may be at a revision already.
+            run_env(self._run, Steps("missing", tuple(item.revision for item in waiting)), self._databases)
         except PgPatternsError as error:
             return Skipped("revisions", f"not traced: {first_line(error)}")
         return None

@@ -24,7 +24,8 @@ def test_after_pages_of_dead_rows_a_batch_is_no_larger(any_database: Database, p
         connection.autocommit = True
         connection.execute(backfill(None, "t", "filled", "id"))
         largest, rows = connection.execute(LARGEST).fetchone() or (0, 0)
-    assert (rows, largest <= MOST_ROWS) == (30000, True)
+    # Rows of several partitions have the same ctid, and the last one of a batch is all of these.
+    assert (rows, largest < MOST_ROWS + PARTITIONS) == (30000, True)
 
 
 def test_rows_whose_value_is_null_do_not_keep_it_busy(any_database: Database) -> None:

@@ -9,13 +9,15 @@ import pytest
 from tests.cli.test_phases import HEAD, LOAD, PLUGIN, in_order
 from tests.projects import Project, make
 
-MODELS = f"""{HEAD.replace("Text", "Computed, Text, UniqueConstraint").replace("(1)", "")}
+MODELS = f"""{HEAD.replace("Text", "CheckConstraint, Computed, Integer, Text, UniqueConstraint").replace("(1)", "")}
 from sqlalchemy.dialects.postgresql import TSRANGE, ExcludeConstraint
 """
 OLD = f"""{MODELS}
 Table("alpha", metadata, Column("id", BigInteger, primary_key=True))
 Table("booking", metadata, Column("id", BigInteger, primary_key=True), Column("during", TSRANGE))
 Table("omega", metadata, Column("id", BigInteger, primary_key=True), Column("name", Text))
+Table("size", metadata, Column("id", BigInteger, primary_key=True), Column("n", Text), Column("m", Text),
+    CheckConstraint("n > '1'", name="size_n"), CheckConstraint("m > '1'", name="size_m"))
 """
 NEW = f"""{MODELS}
 Table("alpha", metadata, Column("id", BigInteger, primary_key=True), Column("note", Text))
@@ -24,6 +26,8 @@ Table("booking", metadata, Column("id", BigInteger, primary_key=True), Column("d
 Table("omega", metadata, Column("id", BigInteger, primary_key=True), Column("name", Text), Column("note", Text),
     Column("upper_name", Text, Computed("upper(name)", persisted=True)),
     UniqueConstraint("id", name="omega_id_key", postgresql_include=["name"]))
+Table("size", metadata, Column("id", BigInteger, primary_key=True), Column("n", Integer), Column("m", Integer),
+    CheckConstraint("n > 2", name="size_n"), CheckConstraint("m > 2", name="size_m"))
 """
 TOGETHER = """
 op.execute("SET LOCAL lock_timeout = '5s'")
@@ -52,6 +56,8 @@ def test_what_works_long_locks_no_other_table(shop: Project) -> None:
     # Short locks one after another are an info.
     assert "builds an index" not in run.stdout
     assert "rewrites" not in run.stdout
+    # Both columns of one table, and nothing else.
+    assert [path.read_text().count("type_=sa.Integer()") for path in in_order(shop)].count(2) == 1
     for path in in_order(shop)[1:]:
         before, _, behind = path.read_text().partition("DROP CONSTRAINT IF EXISTS booking_during_excl, ADD")
         assert (

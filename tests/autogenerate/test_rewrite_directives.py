@@ -119,7 +119,7 @@ KINDS = {
     ),
     "wider type": (
         PLAIN.replace('"a", Integer', '"a", BigInteger'),
-        ["lock_attempts", "add_column", "execute", "execute", "backfill", "lock_attempts", "execute", "execute",
+        ["lock_attempts", "add_column", "execute", "execute", "backfill", "lock_attempts", "execute",
          "drop_column", "alter_column"],
         None,
     ),

@@ -25,7 +25,7 @@ from alembic_pgpatterns.autogenerate.rewrite.database_facts import FOREIGN_KEYS_
 from alembic_pgpatterns.autogenerate.rewrite.dependents import Dependents
 from alembic_pgpatterns.autogenerate.rewrite.filling import FillOp
 from alembic_pgpatterns.autogenerate.rewrite.kept_objects import around_objects
-from alembic_pgpatterns.autogenerate.rewrite.lock_block import in_attempts
+from alembic_pgpatterns.autogenerate.rewrite.lock_block import in_attempts, together
 from alembic_pgpatterns.autogenerate.rewrite.renamed_column import expression_with, reads_only
 from alembic_pgpatterns.autogenerate.rewrite.rendering import Note, SqlOp, expression_text
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
@@ -289,18 +289,19 @@ class _Swap:
             inherited.modify_nullable = False
         finishing = (*self._default(), *((inherited,) if inherited.has_changes() else ()))
         check = (self._drop_check(if_exists=None),) if self.required else ()
-        before, after = _sql(self.parts.release()), _sql(self.parts.settle())
-        swap = (*self._late(), *self.ended(column=False), *before, column, rename, *finishing, *check, *after)
+        before = _sql(together([*self._late(), *self._unfilled(), *self.parts.release()]))
+        after = _sql(together(self.parts.settle()))
+        swap: tuple[ops.MigrateOperation, ...] = (*before, column, rename, *finishing, *check, *after)
         # The views come first: whoever reads one has its lock before that of the table.
         for saved_before, restored_after in self._around():
             swap = (SqlOp(saved_before), *swap, SqlOp(restored_after))
         return swap
 
-    def _late(self) -> tuple[ops.MigrateOperation, ...]:
+    def _late(self) -> list[str]:
         """Refuse a partition that has come between, with rows that were not filled."""
         if not self.parts.dependents.partitioned:
-            return ()
-        return (SqlOp(refuse_late(self._table(), self._function(), quote(self.column), quote(self.new))),)
+            return []
+        return [refuse_late(self._table(), self._function(), quote(self.column), quote(self.new))]
 
     def _around(self) -> Iterator[tuple[str, str]]:
         """The statements before and after the swap that drop and create what reads the column."""
@@ -338,14 +339,12 @@ class _Swap:
         same.modify_server_default = default
         return (same,)
 
-    def ended(self, column: bool) -> tuple[ops.MigrateOperation, ...]:
-        """Drop the trigger and, with ``column``, the new column."""
-        drop = ops.DropColumnOp(self.table, self.new, schema=self.schema, if_exists=True)
-        return (
-            SqlOp(f"DROP TRIGGER IF EXISTS {quote(self.trigger)} ON {self._table()}"),
-            SqlOp(f"DROP FUNCTION IF EXISTS {self._function()}()"),
-            *((drop,) if column else ()),
-        )
+    def _unfilled(self) -> list[str]:
+        """Drop the trigger."""
+        return [
+            f"DROP TRIGGER IF EXISTS {quote(self.trigger)} ON {self._table()}",
+            f"DROP FUNCTION IF EXISTS {self._function()}()",
+        ]
 
     def given_up(self) -> tuple[ops.MigrateOperation, ...]:
         """Drop all that stands beside the old column, also after a failure half-way."""
@@ -356,7 +355,8 @@ class _Swap:
         loud = unguard(self._table(), fired)
         # Foreign keys of other tables would hold the column.
         keys = self.parts.leftovers() if dependents.foreign_keys else []
-        return (*_sql([*dropped, *loud, *keys]), *self.ended(column=True))
+        column = ops.DropColumnOp(self.table, self.new, schema=self.schema, if_exists=True)
+        return (*_sql([*dropped, *loud, *keys, *self._unfilled()]), column)
 
     def _alter(self, column: str) -> ops.AlterColumnOp:
         return ops.AlterColumnOp(self.table, column, schema=self.schema, existing_type=self.kind)

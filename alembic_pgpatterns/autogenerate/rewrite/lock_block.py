@@ -88,6 +88,22 @@ def in_attempts(statements: Iterable[str], tables: Collection[str] = (), written
     return SqlOp(do_block(f"\nBEGIN{attempts(tables, written=written)}\n{lines}\nEND "))
 
 
+def together(statements: Iterable[str]) -> list[str]:
+    """Return statements with neighbours joined in one DO statement: every trip to the server lengthens the locks.
+
+    If one fails, the server's message has its text ("SQL statement ...").
+
+    Args:
+        statements: DDL or DO statements. A value that is not needed is computed with PERFORM, next to a statement.
+    """
+    result: list[str] = []
+    for is_block, group in groupby(statements, key=lambda statement: statement.startswith("DO ")):
+        members = list(group)
+        lines = "\n".join(f"  {statement};" for statement in members)
+        result += members if is_block or len(members) == 1 else [do_block(f"\nBEGIN\n{lines}\nEND ")]
+    return result
+
+
 def in_order(orders: Iterable[Sequence[str]]) -> list[str]:
     """Return all names so that each order holds, as far as they do not contradict each other."""
     sequences = [list(dict.fromkeys(order)) for order in orders]

@@ -6,20 +6,21 @@ it still uses must not go, and what it does not write must not be demanded, unti
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 
 from alembic.operations import ops
 
-from alembic_pgpatterns.autogenerate.rewrite.changes import table_of
+from alembic_pgpatterns.autogenerate.rewrite.changes import name_of, table_of
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
 from alembic_pgpatterns.autogenerate.rewrite.enum_ops import EnumLabelOp, NewEnumOp
 from alembic_pgpatterns.autogenerate.rewrite.new_code import PHASE
-from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, DropTypeOp
-from alembic_pgpatterns.autogenerate.rewrite.steps import Planned, Step, columns_of, source_of, touches
-from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import assignable, narrows
+from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, DropTypeOp, Note, SqlOp
+from alembic_pgpatterns.autogenerate.rewrite.steps import Planned, Step, Touch, columns_of, source_of, touches
+from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import assignable, narrows, type_text, work_together
 from alembic_pgpatterns.autogenerate.rewrite.view_blocks import RetypeUnderViewsOp
 from alembic_pgpatterns.operations.directive import Directive
+from alembic_pgpatterns.patterns.revisions.breaks_old_code import BreaksOldCode
 from alembic_pgpatterns.revisions.contract import MARK
 
 LINES = (MARK, "# Run this when no process runs the code of the release before: it would fail from here on.")
@@ -41,11 +42,45 @@ def in_phases(planned: Sequence[Planned], facts: Facts) -> list[Planned]:
         The same changes; the steps of the second phase have ``contract`` set, and higher levels.
     """
     waiting = _waiting(planned, facts)
+    planned = [_with_gap(item) if position in waiting else item for position, item in enumerate(planned)]
     split = [_split(item, position in waiting, facts) for position, item in enumerate(planned)]
     first = max((step.level for item in split for step in item.steps if not step.contract), default=0)
     # By an even number: a step stays inside or outside of a transaction.
     above = first + 2 - first % 2
     return losing_last([_lifted(item, above) for item in split], facts)
+
+
+def _with_gap(item: Planned) -> Planned:
+    """Say it if the new code needs the type that has to wait for the old code's end."""
+    op = item.change.up
+    alters = [op] if isinstance(op, ops.AlterColumnOp) else [*getattr(op, "alters", ())]
+    notes = tuple(_gap(each) for each in alters if isinstance(each, ops.AlterColumnOp) and _has_gap(each))
+    if not notes:
+        return item
+    first = item.steps[0]
+    return replace(item, steps=(replace(first, up=replace(first.up, notes=(*notes, *first.up.notes))), *item.steps[1:]))
+
+
+def _has_gap(op: ops.AlterColumnOp) -> bool:
+    if op.existing_type is None or op.modify_type is None:
+        return False
+    return not work_together(op.existing_type, op.modify_type)
+
+
+def _gap(op: ops.AlterColumnOp) -> Note:
+    assert op.existing_type is not None and op.modify_type is not None
+    old, new, column = type_text(op.existing_type), type_text(op.modify_type), str(op.column_name)
+    reason = (
+        f"old and new code cannot run at the same time. PostgreSQL does not compare {old} with {new}, and drivers that "
+        "send values with their type (psycopg 3, asyncpg) fail, the new code before this and the old code after it. "
+        "Stop the application for this, or write it as two columns"
+    )
+    lines = (
+        f"1. in the models: {column} as it was, and a second column of the new type under another name; code that",
+        "   writes both and reads the old one. A release with that, and the old rows filled",
+        f"2. a release that reads the second one and no longer knows {column}; its contract drops {column}",
+    )
+    return Note(BreaksOldCode.name, f"{op.table_name}.{column}", reason, more=lines, warns=True)
 
 
 def _lifted(item: Planned, above: int) -> Planned:
@@ -98,12 +133,41 @@ def _waiting(planned: Sequence[Planned], facts: Facts) -> set[int]:
     waiting = {position for position, op in enumerate(changes) if _breaks(op, facts)}
     dropped = {key for position in waiting for key in _dropped(changes[position], facts)}
     waiting |= {position for position, op in enumerate(changes) if _is_part_of(op, dropped, facts)}
+    while more := {*_followers(planned, touched, waiting), *_making_way(planned, waiting)} - waiting:
+        waiting |= more
+    return waiting
+
+
+def _followers(planned: Sequence[Planned], touched: Sequence[Touch], waiting: Set[int]) -> Iterator[int]:
+    """The positions of what has to stay behind a change that waits."""
+    # Nobody knows what a statement about a view reads. One that only makes way has no followers but the view's return.
+    making_way = {position for position in _making_way(planned, waiting) if touched[position].everything}
+    leading = waiting - making_way
     for position, touch in enumerate(touched):
         # A label that comes needs nothing of what goes, and new code may write it before.
-        is_label = isinstance(changes[position], EnumLabelOp)
-        if not is_label and any(touch.follows(touched[earlier]) for earlier in waiting if earlier < position):
-            waiting.add(position)
-    return waiting
+        is_label = isinstance(planned[position].change.up, EnumLabelOp)
+        if not is_label and any(touch.follows(touched[earlier]) for earlier in leading if earlier < position):
+            yield position
+
+
+def _making_way(planned: Sequence[Planned], waiting: Set[int]) -> Iterator[int]:
+    """The positions of what goes and comes back when it is created after a change that waits.
+
+    Such as an index on a column that gets another type: old code has it until then, and a unique one or a foreign key
+    also refuses what would make its return fail.
+    """
+    for position, item in enumerate(planned):
+        if any(later > position and _creates_again(planned[later].change.up, item.change.up) for later in waiting):
+            yield position
+
+
+def _creates_again(create: ops.MigrateOperation, drop: ops.MigrateOperation) -> bool:
+    if isinstance(drop, SqlOp) and isinstance(create, SqlOp):
+        return create.undo is not None and create.undo == drop.statement
+    kinds = (ops.DropIndexOp, ops.DropConstraintOp), (ops.CreateIndexOp, ops.AddConstraintOp)
+    if not isinstance(drop, kinds[0]) or not isinstance(create, kinds[1]):
+        return False
+    return table_of(drop) == table_of(create) and name_of(drop) == name_of(create)
 
 
 def _breaks(op: ops.MigrateOperation, facts: Facts) -> bool:

@@ -101,7 +101,7 @@ def plan_all(changes: list[Change], facts: Facts) -> list[Planned]:
     return levelled(_long_apart(planned, facts), facts)
 
 
-def _long_apart(planned: list[Planned], facts: Facts) -> list[Planned]:
+def _long_apart(planned: list[Planned], facts: Facts, one_file: bool = False) -> list[Planned]:
     """Give what works long under a lock a transaction of its own, if the revision locks other tables too.
 
     Locks are held until a transaction ends (docs, "Explicit Locking"): whoever needs the other tables would wait as
@@ -110,15 +110,16 @@ def _long_apart(planned: list[Planned], facts: Facts) -> list[Planned]:
     locked = {facts.key_of(p.change.up) for p in planned if any(s.up.strong and not s.up.autocommit for s in p.steps)}
     if len(locked) < 2 or not facts.autocommit:
         return planned
-    return [replace(item, steps=tuple(map(_apart, item.steps))) for item in planned]
+    return [replace(item, steps=tuple(_apart(step, one_file) for step in item.steps)) for item in planned]
 
 
-def _apart(step: Step) -> Step:
-    if not step.up.long:
+def _apart(step: Step, one_file: bool) -> Step:
+    if not step.up.long or (one_file and step.up.idempotent is None):
         return step
+    if step.up.idempotent is None:
+        return replace(step, level=step.level + 2, apart=True)
     # In a file that runs again after a failure further down, it must not fail because it is done.
-    operations = step.up.idempotent or step.up.operations
-    return replace(step, level=step.level + 1, up=replace(step.up, operations=operations, autocommit=True))
+    return replace(step, level=step.level + 1, up=replace(step.up, operations=step.up.idempotent, autocommit=True))
 
 
 def _below(change: Change, steps: tuple[Step, ...]) -> tuple[Step, ...]:
@@ -132,7 +133,7 @@ def _below(change: Change, steps: tuple[Step, ...]) -> tuple[Step, ...]:
 def plan_back(operations: list[ops.MigrateOperation], facts: Facts) -> list[tuple[Step, ...]]:
     """Return the steps of each op of a downgrade, which stay in one file."""
     planned = [Planned(Change(op), plan_undo(op, facts)) for op in operations]
-    return [item.steps for item in levelled(_long_apart(planned, facts), facts)]
+    return [item.steps for item in levelled(_long_apart(planned, facts, one_file=True), facts)]
 
 
 def plan_undo(op: ops.MigrateOperation, facts: Facts) -> tuple[Step, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from alembic.operations import ops
 from alembic.util import rev_id as random_id
 
+from alembic_pgpatterns.autogenerate.rewrite.changes import table_of
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.planner import plan_back
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp
@@ -59,13 +60,21 @@ def _files(members: Sequence[Member], split: str) -> list[Sequence[Member]]:
 
 
 def _cut(members: Sequence[Member]) -> list[list[Member]]:
-    """Start a new file wherever an autocommit block would commit ordinary DDL of the same file."""
+    """Start a new file wherever an autocommit block would commit ordinary DDL of the same file, and around what has to
+    stand apart."""
     files: list[list[Member]] = [[]]
     for member in members:
-        if member[1].level % 2 and any(_transactional(step) for _, step in files[-1]):
+        commits = member[1].level % 2 and any(_transactional(step) for _, step in files[-1])
+        if commits or (files[-1] and _apart(member) != _apart(files[-1][-1])):
             files.append([])
         files[-1].append(member)
     return files
+
+
+def _apart(member: Member) -> tuple[str | None, str | None] | None:
+    """The table whose work has files of its own; None for what can share a file with others."""
+    item, step = member
+    return table_of(item.change.up) if step.apart else None
 
 
 def _transactional(step: Step) -> bool:

@@ -62,6 +62,8 @@ class Step:
     """Whether the change's own downgrade belongs to this step."""
     contract: bool = False
     """Old code cannot live with it: with the setting ``phases`` it waits in a revision of its own."""
+    apart: bool = False
+    """Works long under its lock and cannot run twice: it has a file of its own, so that it holds no other lock."""
 
 
 Key = tuple[str, ...]

@@ -294,7 +294,8 @@ def _rename(table: str, name: str) -> str:
 
 
 def _moved(sequence: str, source: str) -> str:
-    return f"SELECT setval({literal(sequence)}, last_value, is_called) FROM {source}"  # noqa: S608
+    """In a DO statement, as PL/pgSQL has it."""
+    return f"PERFORM setval({literal(sequence)}, last_value, is_called) FROM {source}"
 
 
 _LIMITS = frozenset(sign * 2**bits - (sign > 0) for bits in (15, 31, 63) for sign in (1, -1))

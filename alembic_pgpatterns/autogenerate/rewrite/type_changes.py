@@ -61,7 +61,7 @@ def _new_type(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
     note = _with_loss(Note(TableRewrite.name, subject, f"from {spelled[0]} to {spelled[1]} {EVERY_ROW}"), op)
     reason = f"{note.reason}. For a large table, replace this by stages, each in its own revision:"
     note = replace(note, reason=reason, more=(*_swap(op, facts), *note.more))
-    return (plain(op, strong=True, notes=(note, *refused)),)
+    return (plain(op, strong=True, notes=(note, *refused), long=True),)
 
 
 def _with_loss(note: Note, op: ops.AlterColumnOp) -> Note:
@@ -90,14 +90,15 @@ def plan_retype_under_views(op: RetypeUnderViewsOp, facts: Facts) -> tuple[Step,
     note = Note(RebuiltDependents.name, f"{op.table_name}.{op.columns[0][2]}", reason, warns=bool(rebuilt))
     planned = [(alter, _new_type(alter, facts)) for alter in op.alters]
     # In one transaction, so that nobody misses the views: a change in stages is made as one statement here.
-    steps = [several[0] if len(several) == 1 else plain(alter, strong=True) for alter, several in planned]
+    steps = [several[0] if len(several) == 1 else plain(alter, strong=True, long=True) for alter, several in planned]
     operations = [each for step in steps for each in step.up.operations]
     if objects:
         operations = _between(around_objects(op.columns, bool(rebuilt)), operations)
     if op.views:
         operations = _between(around(op.columns), operations)
     notes = (note, *(each for step in steps for each in step.up.notes))
-    return (Step(0, Phase(tuple(operations), strong=True, notes=notes), owns_downgrade=True),)
+    phase = Phase(tuple(operations), strong=True, notes=notes, long=any(step.up.long for step in steps))
+    return (Step(0, phase, owns_downgrade=True),)
 
 
 def _between(around: tuple[str, str], operations: list[ops.MigrateOperation]) -> list[ops.MigrateOperation]:
@@ -121,7 +122,7 @@ def _without_rewrite(op: ops.AlterColumnOp, facts: Facts, refused: tuple[Note, .
     if not rebuilt:
         return (plain(op, strong=True, notes=refused),)
     reason = f"no row is rewritten, but these are rebuilt or checked again under the lock: {', '.join(rebuilt)}"
-    return (plain(op, strong=True, notes=(Note(RebuiltDependents.name, subject, reason), *refused)),)
+    return (plain(op, strong=True, notes=(Note(RebuiltDependents.name, subject, reason), *refused), long=True),)
 
 
 def _refused(op: ops.AlterColumnOp, facts: Facts) -> tuple[Note, ...]:

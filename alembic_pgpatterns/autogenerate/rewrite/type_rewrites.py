@@ -128,6 +128,18 @@ def comparable(old: TypeEngine[object], new: TypeEngine[object]) -> bool:
     return any({_name(old), _name(new)} <= family for family in _FAMILIES)
 
 
+_STAMPS = frozenset(("timestamp", "timestamptz", "date"))
+
+
+def work_together(old: TypeEngine[object], new: TypeEngine[object]) -> bool:
+    """Whether PostgreSQL compares and assigns values of both types without a cast. False if that is not known."""
+    names = {_name(old), _name(new)}
+    strings = {name.removesuffix("[]") for name in names} <= _STRINGS and len(
+        {name[-2:] == "[]" for name in names}
+    ) == 1
+    return len(names) == 1 or strings or any(names <= family for family in (_NUMBERS, _STAMPS, _DOCUMENTS))
+
+
 def widens(old: TypeEngine[object], new: TypeEngine[object]) -> bool:
     """Whether an integer type becomes a wider one."""
     return {_name(old), _name(new)} <= _INTEGERS and _name(old) < _name(new)
