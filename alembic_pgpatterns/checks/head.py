@@ -14,6 +14,7 @@ from alembic_pgpatterns.evidence.model import Evidence, QueryShape
 from alembic_pgpatterns.findings.application import read_application, unread, with_evidence
 from alembic_pgpatterns.findings.report_model import Gathered
 from alembic_pgpatterns.findings.run_patterns import run_pattern, run_patterns, suppressed, unique, without_excluded
+from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.findings.statements import gather_statements
 from alembic_pgpatterns.findings.together import share_indexes
 from alembic_pgpatterns.patterns import Action, Finding, Needs, SchemaPattern
@@ -28,10 +29,21 @@ def gather_head(head: Head, settings: Settings, gathered: Gathered) -> None:
 
 
 def _gather_facts(head: Head, gathered: Gathered) -> None:
-    gathered.skipped += head.skipped
+    gathered.skipped += [*head.skipped, *_stood_in(head)]
     gathered.hints += head.hints
     gathered.facts, gathered.heads = head.facts, head.heads
     gathered.schemas = tuple((database.label, database.schema) for database in head.databases)
+
+
+def _stood_in(head: Head) -> Iterator[Skipped]:
+    """The extensions that the server lacks: what their stand-ins leave out."""
+    names = {item.name for database in head.databases for item in database.schema.extensions if item.is_stand_in}
+    for name in sorted(names):
+        reason = (
+            f"the server has a stand-in for it, whose functions do nothing; with a PostgreSQL that has {name} "
+            "(--server URL, or the setting postgres) all of it is checked"
+        )
+        yield Skipped(f"what the extension {name} does", reason, expected=True)
 
 
 def _gather_schemas(head: Head, settings: Settings, gathered: Gathered) -> None:

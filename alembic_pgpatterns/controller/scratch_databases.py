@@ -15,6 +15,7 @@ from alembic_pgpatterns.output.files import read_text
 from alembic_pgpatterns.revisions import serverlog
 from alembic_pgpatterns.server.binaries import find_binaries
 from alembic_pgpatterns.server.command import takes_revision
+from alembic_pgpatterns.server.explain import explain
 from alembic_pgpatterns.server.external import external_server
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.server.throwaway import throwaway_server
@@ -86,7 +87,8 @@ def _create_extension(server: Server, database: str, name: str) -> None:
         with server.connect(database) as connection:
             connection.execute(statement)
     except PsycopgError as error:
-        raise PgPatternsError(f"extensions: {name!r} cannot be created on {server.source}: {error}") from error
+        reason = f"extensions: {name!r} cannot be created on {server.source}: {error}"
+        raise PgPatternsError("\n".join(filter(None, [reason, explain(error, server)]))) from error
 
 
 def scratch_databases(server: Server) -> frozenset[str]:

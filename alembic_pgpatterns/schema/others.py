@@ -145,6 +145,10 @@ class Namespace:
         return quote(self.name)
 
 
+STAND_IN = "stand-in"
+"""The version of extensions that the throw-away server has without their functions (server/share/extension)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Extension:
     """An installed extension."""
@@ -154,6 +158,11 @@ class Extension:
     version: str
     relocatable: bool
     origin: Origin = NO_ORIGIN
+
+    @property
+    def is_stand_in(self) -> bool:
+        """Whether the throw-away server lacks it, and has what its types and functions need in order to be named."""
+        return self.version == STAND_IN
 
     @property
     def table(self) -> None:

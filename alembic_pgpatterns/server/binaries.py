@@ -70,19 +70,40 @@ def find_binaries(directory: Path | None = None) -> Binaries:
     )
 
 
-def another_installation(source: str) -> Binaries | None:
+def another_installation(source: str, extension: str | None = None) -> Binaries | None:
     """A PostgreSQL of this machine other than the one in use, the first that can be used; None if there is none.
 
     Args:
         source: of the one in use.
+        extension: that it must have; None: any will do.
     """
     for candidate, other in _candidates():
         if other != source:
             try:
-                return _read(candidate, other)
+                found = _read(candidate, other)
             except _Unusable:
                 continue
+            if extension is None or _has_extension(found, extension):
+                return found
     return None
+
+
+def _has_extension(binaries: Binaries, name: str) -> bool:
+    """Whether an installation has an extension's control file."""
+    shares = [binaries.directory.parent / "share", *_share_folder(binaries)]
+    places = (share / inner / "extension" / f"{name}.control" for share in shares for inner in ("", "postgresql"))
+    return any(place.is_file() for place in places)
+
+
+def _share_folder(binaries: Binaries) -> Iterator[Path]:
+    """The folder of its files as pg_config says, where that is installed."""
+    try:
+        answer = subprocess.run(
+            [binaries.directory / "pg_config", "--sharedir"], capture_output=True, text=True, check=True, timeout=60
+        )
+        yield Path(answer.stdout.strip())
+    except (OSError, subprocess.SubprocessError):
+        return
 
 
 class _Unusable(Exception):

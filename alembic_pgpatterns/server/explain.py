@@ -48,7 +48,8 @@ def explain_missing_extension(error: BaseException, server: Server) -> str | Non
         if match:
             return (
                 f"{server.source} has no extension {match[1]!r}. Way out: --server URL (or PGPATTERNS_SERVER) with "
-                f"a PostgreSQL that has {match[1]!r}, such as the container that your tests use.{_also_here(server)}"
+                f"a PostgreSQL that has {match[1]!r}, such as the container that your tests use."
+                f"{_also_here(server, match[1])}"
             )
     preloaded, stood_in = _PRELOADED.search(text), _STOOD_IN.search(text)
     if preloaded:
@@ -59,7 +60,8 @@ def explain_missing_extension(error: BaseException, server: Server) -> str | Non
     if stood_in:
         return (
             f"{server.source} has no extension {stood_in[1]!r}, only a stand-in without {stood_in[2].strip()}. "
-            f"Way out: --server URL with a PostgreSQL that has the real {stood_in[1]!r}.{_also_here(server)}"
+            f"Way out: --server URL with a PostgreSQL that has the real {stood_in[1]!r}."
+            f"{_also_here(server, stood_in[1])}"
         )
     return None
 
@@ -98,9 +100,9 @@ def explain_missing_icu(error: BaseException, server: Server) -> str | None:
     )
 
 
-def _also_here(server: Server) -> str:
-    """What to try first, if this machine has another PostgreSQL."""
-    other = another_installation(server.source)
+def _also_here(server: Server, extension: str | None = None) -> str:
+    """What to try first, if this machine has another PostgreSQL (with an extension)."""
+    other = another_installation(server.source, extension)
     return f' This machine also has one: try the setting postgres = "{other.directory}" first.' if other else ""
 
 

@@ -528,3 +528,11 @@ async def main():
 
 asyncio.run(main())
 """
+
+
+def test_what_needs_an_extension_that_is_not_here_is_said_and_the_rest_is_checked(project: Project) -> None:
+    project.sql("a2", "CREATE EXTENSION postgis; ALTER TABLE book ADD COLUMN shop geometry(Point,4326)", down="a1")
+    report = check(project)
+    text = hints(report)
+    assert "skipped: what the extension postgis does" in text or "what the extension postgis does: " in text
+    assert "has a stand-in" in text

@@ -99,6 +99,96 @@ def test_uuidv7(database: Any) -> None:
         assert connection.execute(made).fetchone() == (7, True)
 
 
+def test_types_of_postgis_keep_their_modifiers_in_every_database(database: Any) -> None:
+    columns = (
+        "a geometry, b geometry(POINT,4326), c geometry(MultiPolygonZ), d geography(point), e geometry(geometry,900913)"
+    )
+    with database.connect() as connection:
+        connection.execute(
+            f"CREATE EXTENSION postgis; CREATE TABLE t ({columns}); CREATE TABLE u (b geometry(Point,4326))"
+        )
+        shown = """
+            SELECT attname, format_type(atttypid, atttypmod), atttypmod FROM pg_attribute
+            WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum"""
+        rows = connection.execute(shown, ["t"]).fetchall()
+        assert [kind for _, kind, _ in rows] == [
+            "geometry",
+            "geometry(Point,4326)",
+            "geometry(MultiPolygonZ)",
+            "geography(Point,4326)",
+            "geometry(Geometry,900913)",
+        ]
+        assert connection.execute(shown, ["u"]).fetchall() == [rows[1]], "one type, however it is written"
+        with pytest.raises(psycopg.errors.InvalidParameterValue, match="Invalid geometry type modifier: pont"):
+            connection.execute("CREATE TABLE w (a geometry(pont, 4326))")
+
+
+def test_statements_about_postgis_run_and_do_nothing(database: Any) -> None:
+    with database.connect() as connection:
+        connection.execute("""
+            CREATE SCHEMA gis;
+            CREATE EXTENSION postgis SCHEMA gis;
+            SET search_path = public, gis;
+            CREATE TABLE place (id bigint, spot geometry(Point,4326) NOT NULL, area geography, CHECK (ST_IsValid(spot)),
+                x float8 GENERATED ALWAYS AS (ST_X(spot)) STORED);
+            CREATE INDEX ON place USING gist (spot);
+            CREATE INDEX ON place USING gist (ST_Transform(spot, 3857)) WHERE ST_Area(area) > 1""")
+        connection.execute("INSERT INTO place VALUES (1, 'SRID=4326;POINT(1 2)', ST_GeogFromText('POINT(1 2)'))")
+        connection.execute("UPDATE place SET spot = ST_SetSRID(ST_MakePoint(1, 2.5), 4326)")
+        connection.execute("ALTER TABLE place ALTER area TYPE geometry(Geometry,4326) USING ST_Multi(area::geometry)")
+        assert connection.execute("SELECT AddGeometryColumn('place', 'g', 4326, 'POINT', 2)").fetchone() == ("place",)
+        query = "SELECT count(*) FROM place WHERE spot && area AND x IS NULL"
+        assert connection.execute(query).fetchone() == (1,)
+
+
+def test_hypertables_jobs_and_partitions_are_taken(database: Any) -> None:
+    with database.connect() as connection:
+        connection.execute("""
+            CREATE EXTENSION timescaledb CASCADE; CREATE EXTENSION pg_cron; CREATE EXTENSION pgaudit;
+            CREATE SCHEMA partman; CREATE EXTENSION pg_partman SCHEMA partman;
+            CREATE TABLE m (at timestamptz NOT NULL, v int); CREATE TABLE n (at timestamptz NOT NULL)""")
+        for call in (
+            "create_hypertable('m', 'at', if_not_exists => TRUE, chunk_time_interval => INTERVAL '1 day')",
+            "create_hypertable('n', by_range('at', INTERVAL '7 days'))",
+            "add_retention_policy('m', INTERVAL '90 days')",
+            "add_compression_policy('m', compress_after => INTERVAL '7 days', if_not_exists => true)",
+            "time_bucket('1 hour', now())",
+            "partman.create_parent('public.m', 'at', '1 day', p_premake := 3)",
+            "cron.schedule('clear', '0 3 * * *', 'DELETE FROM m')",
+            "cron.unschedule('clear')",
+        ):
+            connection.execute(f"SELECT {call}")
+        index = connection.execute("SELECT pg_get_indexdef('m_at_idx'::regclass)").fetchone()
+        assert index == ("CREATE INDEX m_at_idx ON public.m USING btree (at DESC)",)
+
+
+def test_another_postgresql_is_named_if_it_has_the_extension(
+    database: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.connect() as connection, pytest.raises(psycopg.Error) as caught:
+        connection.execute('CREATE EXTENSION "no-such.thing"')
+    for name in ("with", "without"):
+        for program in ("postgres", "initdb"):
+            place = tmp_path / name / "bin" / program
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 16.1'\n")
+            place.chmod(0o755)
+        (tmp_path / name / "share" / "extension").mkdir(parents=True)
+    (tmp_path / "with" / "share" / "extension" / "no-such.thing.control").touch()
+    source = database.server.source
+    ours, having, lacking = (
+        (find_binaries().directory, source),
+        *((tmp_path / n / "bin", n) for n in ("with", "without")),
+    )
+    said = []
+    for places in ([ours], [ours, (tmp_path, "broken")], [ours, lacking], [lacking, having]):
+        monkeypatch.setattr(binaries, "_candidates", lambda places=places: iter(places))
+        said.append(explain(caught.value, database.server) or "")
+    wanted = f'try the setting postgres = "{having[0]}" first'
+    assert [wanted in text for text in said] == [False, False, False, True]
+    assert "This machine" not in "".join(said[:3])
+
+
 def test_the_embedded_server_has_what_projects_ask_for(database: Any) -> None:
     with database.connect() as connection:
         for name in ("citext", "hstore", "pg_trgm", "btree_gin", "unaccent", "ltree", "intarray", "vector"):
@@ -118,17 +208,3 @@ def test_missing_things_are_named_with_the_way_out(any_database: Any) -> None:
     assert extension and "'no-such.thing'" in extension and "--server URL" in extension
     assert role and 'roles = ["nobody_here"]' in role
     assert syntax is None
-
-
-def test_another_postgresql_of_this_machine_is_named(
-    database: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = find_binaries().directory
-    with database.connect() as connection, pytest.raises(psycopg.Error) as caught:
-        connection.execute('CREATE EXTENSION "no-such.thing"')
-    source = database.server.source
-    said = []
-    for places in ([(folder, source)], [(folder, source), (tmp_path, "broken")], [(tmp_path, "broken"), (folder, "b")]):
-        monkeypatch.setattr(binaries, "_candidates", lambda places=places: iter(places))
-        said.append(explain(caught.value, database.server) or "")
-    assert [f'try the setting postgres = "{folder}" first' in text for text in said] == [False, False, True]

@@ -1,0 +1,1 @@
+\echo Use "CREATE EXTENSION pgaudit" to load this file. \quit
