@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from alembic_pgpatterns.config.settings import Settings
-from alembic_pgpatterns.config.sources import ini_of, pyproject_of
+from alembic_pgpatterns.config.sources import PYPROJECT, ini_of, pyproject_of
 from alembic_pgpatterns.config.written import TABLE, ini_lines, settings_lines
 from alembic_pgpatterns.controller.found_models import models_way
 from alembic_pgpatterns.controller.model_search import models_of
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.tracer import UPGRADE_COMMAND
-from alembic_pgpatterns.controller.ways import Way, by_setting, hint, of_command
+from alembic_pgpatterns.controller.ways import Way, by_setting, demanded, hint, of_command
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.output.files import read_text, write_whole
@@ -48,6 +48,7 @@ def find_settings(project: Project, settings: Settings, check: Check) -> Report:
     # Models in the settings say that env.py is not needed. Where it fails, only the user can say that.
     env_py_failed = any(item.subject == "env.py" for item in report.broken)
     ways = [way for way in project.ways if way.setting != "models" or not env_py_failed]
+    ways = [*_without_useless(ways, report)]
     if ways or not env_py_failed:
         _write(ways, settings, files)
     else:
@@ -55,6 +56,18 @@ def find_settings(project: Project, settings: Settings, check: Check) -> Report:
             "Nothing was written: env.py fails. Correct it, or say in the settings that it is not needed.\n"
         )
     return _without_hint(report, project.ways, ways)
+
+
+def _without_useless(ways: Iterable[Way], report: Report) -> Iterator[Way]:
+    """The ways, without variables that were given and that the application still calls missing."""
+    words = {word for item in report.broken for word in re.findall(r"\w+", item.reason)}
+    for way in ways:
+        value = (
+            {name: item for name, item in way.value.items() if name not in words} if way.setting == "env" else way.value
+        )
+        if value:
+            names_all = value != way.value
+            yield replace(way, value=value, reason=demanded(value) if names_all else way.reason)
 
 
 def _without_hint(report: Report, ways: Sequence[Way], written: Sequence[Way]) -> Report:
@@ -109,17 +122,30 @@ def _write(ways: Iterable[Way], settings: Settings, files: tuple[Path | None, Pa
     if not values:
         sys.stderr.write("The project needs no settings: nothing was written.\n")
         return
-    ini, pyproject = files
-    if pyproject is not None and not pyproject.exists() and ini is not None and ini.exists():
-        path, text, new_lines = ini, _in_ini(read_text(ini), values, reasons), ini_lines(values, reasons)
+    path = _file(*files)
+    before = read_text(path) if path.exists() else ""
+    if path == files[0]:
+        text, new_lines = _in_ini(before, values, reasons), ini_lines(values, reasons)
     else:
-        path, new_lines = pyproject or Path("pyproject.toml"), settings_lines(values, reasons)
-        text = _in_toml(read_text(path) if path.exists() else "", values, reasons)
+        text, new_lines = _in_toml(before, values, reasons), settings_lines(values, reasons)
     if text is None:
         sys.stderr.write(inert(f"{path} has some of these settings already, so change it yourself:\n{new_lines}\n"))
         return
     write_whole(path, text)
     sys.stderr.write(inert(f"{path}: written:\n{new_lines}\n"))
+
+
+def _file(ini: Path | None, pyproject: Path | None) -> Path:
+    """Where the settings go: into pyproject.toml, as all messages say, unless the ini file has some already."""
+    if pyproject is not None and pyproject.exists():
+        return pyproject
+    if ini is not None and ini.exists() and re.search(_SECTION, read_text(ini), re.MULTILINE):
+        return ini
+    is_below = ini is None or ini.absolute().is_relative_to(Path.cwd())
+    return Path(PYPROJECT) if is_below else pyproject or Path(PYPROJECT)
+
+
+_SECTION = r"^\[pgpatterns\][^\n]*$"
 
 
 def _in_toml(text: str, values: Mapping[str, Any], reasons: Mapping[str, str]) -> str | None:
@@ -136,7 +162,7 @@ def _in_toml(text: str, values: Mapping[str, Any], reasons: Mapping[str, str]) -
 
 def _in_ini(text: str, values: Mapping[str, Any], reasons: Mapping[str, str]) -> str | None:
     table = ini_lines(values, reasons)
-    header = re.search(r"^\[pgpatterns\][^\n]*$", text, re.MULTILINE)
+    header = re.search(_SECTION, text, re.MULTILINE)
     if header is None:
         return f"{text.rstrip()}\n\n{table}\n"
     if _has_one(text[header.end() :], values):

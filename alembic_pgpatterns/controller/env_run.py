@@ -15,7 +15,14 @@ from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.process import ProjectFailed
 from alembic_pgpatterns.controller.scratch_databases import SCRATCH, prepare
-from alembic_pgpatterns.controller.ways import FoundWays, meant_tables, names_models, of_old_revision, ways_of
+from alembic_pgpatterns.controller.ways import (
+    FoundWays,
+    meant_tables,
+    names_models,
+    of_mode,
+    of_old_revision,
+    ways_of,
+)
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.processes.channel import Parent
 from alembic_pgpatterns.revisions.commands import parse
@@ -239,6 +246,7 @@ def _look_for_ways(run: RunContext, result: EnvResult) -> None:
     failed = result.failure is not None or result.own_environment is not None or not result.configured
     if failed and run.project.is_looking and run.settings.upgrade_command is None:
         all_ways = tuple(ways_of(result, run.settings, run.server, Path(run.project.script.folder)))
+        all_ways = all_ways or tuple(of_mode(result, run.settings, run.project.ways))
         if not all_ways and result.failure is not None:
             all_ways = tuple(of_old_revision(result, run.settings, _pending(run, result)))
             if all_ways and run.project.tries_all:

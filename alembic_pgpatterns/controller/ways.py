@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -96,7 +97,7 @@ def ways_of(result: EnvResult, settings: Settings, server: Server, migrations: P
         by_kind.setdefault(need.kind, []).append(need)
     if by_kind.get("variable"):
         values = {**settings.env, **{need.name: need.value for need in by_kind["variable"]}}
-        yield Way("env", values, _demanded(values), automatic=False)
+        yield Way("env", values, demanded(values), automatic=False)
         return
     if by_kind.get("file"):
         file = by_kind["file"][0]
@@ -169,6 +170,29 @@ def of_old_revision(result: EnvResult, settings: Settings, pending: int) -> Iter
         yield Way("create_all", True, reason, automatic=False)
 
 
+def of_mode(result: EnvResult, settings: Settings, tried: Iterable[Way]) -> Iterator[Way]:
+    """Another configuration of the application, where the one that it chooses by itself fails; one after the other.
+
+    Args:
+        result: of the run that failed.
+        settings: that it had.
+        tried: before.
+    """
+    offered = [(need.name, need.value) for need in result.needs if need.kind == "mode"]
+    done = {item for way in tried if way.setting == "env" for item in way.value.items()}
+    rest = [item for item in offered if item not in done and item[0] not in os.environ]
+    others = {name: value for name, value in settings.env.items() if (name, value) not in {*offered} & done}
+    if rest:
+        name, value = rest[0]
+        reason = f"{_OTHER_MODE}, which {name} chooses"
+        yield Way("env", {**others, name: value}, reason, automatic=False)
+    elif others != settings.env:
+        yield Way("env", others, "", automatic=False)
+
+
+_OTHER_MODE = "the application fails as it is configured, and its source has another configuration"
+
+
 def meant_tables(result: EnvResult, failure: Failure) -> dict[str, str]:
     """The missing tables that the models do not have either, each with the table of a similar name that they have."""
     unknown = [name for name in _missing_tables(failure) if name not in result.model_tables]
@@ -229,7 +253,8 @@ def _without_folder(url: str) -> str:
 DEMANDED = "the application demands "
 
 
-def _demanded(names: Iterable[str]) -> str:
+def demanded(names: Iterable[str]) -> str:
+    """Why the variables are given that an application demands."""
     return f"{DEMANDED}{', '.join(names)}; any value will do, since connections are redirected"
 
 
@@ -341,12 +366,13 @@ def by_setting(ways: Iterable[Way]) -> dict[str, Way]:
     result: dict[str, Way] = {}
     for way in ways:
         before = result.get(way.setting)
-        # The reason for the variables that are demanded names all of them.
-        names_all = way.setting == "env" and way.reason.startswith(DEMANDED)
-        joined = before is not None and not names_all and way.reason not in before.reason.split("; ")
-        reason = f"{before.reason}; {way.reason}" if before is not None and joined else way.reason
-        result[way.setting] = replace(way, reason=reason)
-    return result
+        # The reason for the variables that are demanded names all of them. Of one application after another, only the
+        # last is used.
+        is_whole = way.reason.startswith(DEMANDED) or way.setting in _APPLICATIONS
+        parts = before.reason.split("; ") if before is not None and not is_whole else []
+        kept = [part for part in parts if part != way.reason and not part.startswith(_OTHER_MODE)]
+        result[way.setting] = replace(way, reason="; ".join(filter(None, [*kept, way.reason])))
+    return {name: way for name, way in result.items() if way.value}
 
 
 def hint(ways: Iterable[Way], lines: Callable[[Mapping[str, Any]], str]) -> Iterator[str]:

@@ -62,7 +62,8 @@ class Need:
     "url" (Alembic's ``sqlalchemy.url`` is not set; ``name``: the driver that env.py can use), "variable" (of the
     environment; ``name``, and a ``value`` that will do), "option" (of Alembic's configuration) and "argument" (of
     ``-x``), both likewise, "url_variable" (one that is read, and may give the URL of a database), "module" (a package
-    that was not found), "search_path" (``name``: a statement that sets it), "flask_app" and "advanced_alchemy" (the
+    that was not found), "mode" (a variable by which the application chooses another configuration; ``value``: one that
+    its source names), "search_path" (``name``: a statement that sets it), "flask_app" and "advanced_alchemy" (the
     settings of these names), "application" (what they name cannot be had).
     """
 

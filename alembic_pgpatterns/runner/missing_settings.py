@@ -17,6 +17,7 @@ from alembic_pgpatterns.errors import text_of
 from alembic_pgpatterns.output.secrets import MADE_UP, MADE_UP_KEY
 from alembic_pgpatterns.runner.allowed_values import allowed_value
 from alembic_pgpatterns.runner.asked_applications import application_to_name, is_without_application
+from alembic_pgpatterns.runner.environment_reads import other_key, variable_of_field
 from alembic_pgpatterns.runner.missing_files import MissingFile, missing_file
 from alembic_pgpatterns.runner.url_drivers import is_given_url, other_urls, url_for_project
 
@@ -115,6 +116,7 @@ def missing(error: BaseException) -> Iterator[tuple[str, str]]:
         yield from ((name, value_for(name)) for name in _of_environ(error))
     elif kind == "ValidationError" and hasattr(error, "errors"):
         yield from _of_pydantic(error)
+        yield from _of_nothing(error)
     elif kind == "CantStartEngineError":  # oslo.db, whose option oslo.config reads from this variable, too
         yield OSLO, value_for(OSLO)
     for name, form in _WORDS:
@@ -125,7 +127,7 @@ def missing(error: BaseException) -> Iterator[tuple[str, str]]:
     if type(error).__module__ in ("builtins", "__main__") or not str(type(error).__module__).startswith(LIBRARIES):
         for match in _IN_OWN_WORDS.finditer(message):
             name = next(filter(None, match.groups()))
-            if name not in os.environ:
+            if name not in os.environ and not other_key(error, name):
                 yield name, value_for(name)
 
 
@@ -184,6 +186,23 @@ def _of_pydantic(error: Any) -> Iterator[tuple[str, str]]:
             place = (*before, *map(str, item["loc"])) if delimiter else (*before, str(item["loc"][0]))
             for name in _variables(model, place, delimiter):
                 yield name, value_for(name, "" if item.get("type") == "missing" else str(item.get("type")))
+
+
+def _of_nothing(error: Any) -> Iterator[tuple[str, str]]:
+    """Fields that were given None, where the source says which variable was to give the value."""
+    for item in error.errors():
+        if item.get("input", "") is None and item.get("loc"):
+            field = str(item["loc"][-1])
+            name = variable_of_field(error, field) or next(_of_field(error, field), None)
+            if name is not None and name not in os.environ:
+                yield name, value_for(name, str(item.get("type")))
+
+
+def _of_field(error: Any, field: str) -> Iterator[str]:
+    """The variables of a field of the settings that were being created."""
+    model, before = _settings_class(error.__traceback__, str(error.title))
+    if model is not None and field in model.model_fields:
+        yield from _variables(model, (*before, field), str(model.model_config.get("env_nested_delimiter") or ""))
 
 
 def _variables(model: Any, place: tuple[str, ...], delimiter: str) -> Iterator[str]:

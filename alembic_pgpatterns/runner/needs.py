@@ -15,6 +15,7 @@ from alembic_pgpatterns.errors import ApplicationFailed, text_of
 from alembic_pgpatterns.output.causes import causes
 from alembic_pgpatterns.runner import missing_settings
 from alembic_pgpatterns.runner.asked_applications import asked_applications
+from alembic_pgpatterns.runner.environment_reads import modes
 from alembic_pgpatterns.runner.messages import Need
 from alembic_pgpatterns.runner.missing_files import missing_file
 from alembic_pgpatterns.runner.supplies import asked_options, postgresql_url
@@ -45,6 +46,8 @@ def of_error(error: BaseException, config: Any, driver: str, async_driver: str) 
         yield Need("file", file.variable, file.example)
     if (module := _missing_module(error)) is not None:
         yield Need("module", module)
+    if not isinstance(error, (exc.SQLAlchemyError, ImportError, SyntaxError, NameError)):
+        yield from (Need("mode", name, value) for name, value in modes(error))
     if _without_url(error) or _misses_database(error):
         yield Need(WITHOUT_URL, "")
     asks = URL_OPTION in asked_options(config)  # before we ask ourselves

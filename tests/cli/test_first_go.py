@@ -191,7 +191,7 @@ def test_init_replaces_the_placeholder_of_the_template(project: Project) -> None
     assert refused.returncode == 255
     assert "alembic_options" in refused.stderr and "--init" in refused.stderr
     check(project, "--init")
-    assert "postgresql+" in (project.folder / "alembic.ini").read_text()
+    assert "postgresql+" in (project.folder / "pyproject.toml").read_text()
     check(project)
 
 
@@ -212,7 +212,7 @@ def test_models_that_env_py_does_not_name(project: Project, package: bool) -> No
     assert [item["value"] for item in report["found_out"] if item["setting"] == "models"] == [["shop.core.tables"]]
     assert "model-drift" in {finding["pattern"] for finding in report["findings"]}
     check(project, "--init")
-    assert "models = shop.core.tables" in (project.folder / "alembic.ini").read_text()
+    assert 'models = ["shop.core.tables"]' in (project.folder / "pyproject.toml").read_text()
 
 
 @pytest.mark.long
@@ -296,7 +296,7 @@ def test_a_history_that_starts_from_what_the_application_made(project: Project) 
     assert ("b2", "blocking-index-build") in built
     assert {"the history", "revision a1"} <= {item["what"] for item in report["skipped"]}
     assert "run alembic pgcheck --init" not in run.stdout, "it has just written them"
-    assert "create_all = true" in (project.folder / "alembic.ini").read_text()
+    assert "create_all = true" in (project.folder / "pyproject.toml").read_text()
 
 
 @pytest.mark.long
@@ -536,3 +536,27 @@ def test_what_needs_an_extension_that_is_not_here_is_said_and_the_rest_is_checke
     text = hints(report)
     assert "skipped: what the extension postgis does" in text or "what the extension postgis does: " in text
     assert "has a stand-in" in text
+
+
+MODES = """
+import os
+from shop.models import Base
+choices = {"production": "", "development": "postgresql+psycopg://localhost/shop"}
+url = choices[os.environ.get("SHOP_ENV", "production")]
+if not url:
+    raise RuntimeError("SHOP_URI is required")
+settings = {"SHOP_URI": url}
+"""
+
+
+def test_another_configuration_of_the_application_is_tried(project: Project) -> None:
+    project.write("shop/__init__.py", "")
+    project.write("shop/models.py", "from sqlalchemy.orm import DeclarativeBase\nclass Base(DeclarativeBase): pass\n")
+    project.write("shop/settings.py", MODES)
+    project.env(head="from shop.settings import settings")
+    refused = project.alembic("pgcheck", "--exit-zero")
+    assert refused.returncode == 255 and "SHOP_URI is required" in refused.stderr
+    assert "Set SHOP_URI" not in refused.stderr, "it is a key of the application's own"
+    check(project, "--init")
+    written = tomllib.loads((project.folder / "pyproject.toml").read_text())["tool"]["alembic_pgpatterns"]
+    assert written["env"] == {"SHOP_ENV": "development"}

@@ -233,3 +233,51 @@ def test_a_made_up_value_that_was_to_be_a_url(monkeypatch: pytest.MonkeyPatch) -
     assert failed(lambda: create_engine(os.environ["SHOP_DB"]))["SHOP_DB"].startswith("{url")
     monkeypatch.setenv("SHOP_KEY", MADE_UP)
     assert failed(lambda: create_engine(os.environ["SHOP_DB"])) == {}, "either of two"
+
+
+def fails_in(folder: Path, source: str, monkeypatch: pytest.MonkeyPatch) -> BaseException:
+    """The error of a project's module while it is imported."""
+    (folder / "shop_settings.py").write_text(source)
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, "shop_settings", raising=False)
+    with pytest.raises(Exception) as caught:
+        __import__("shop_settings")
+    return caught.value
+
+
+SAYS = "raise ValueError('SHOP_BUCKET must be set')"
+
+
+@pytest.mark.parametrize(
+    "source,names",
+    [
+        (f"config = {{}}\nif not config.get('SHOP_BUCKET'):\n    {SAYS}", set()),
+        (f"from types import SimpleNamespace as N\nN(SHOP_BUCKET=None, x=['SHOP_BUCKET'])\n{SAYS}", set()),
+        (f"import os\nif not os.getenv('SHOP_BUCKET'):\n    {SAYS}", {"SHOP_BUCKET"}),
+        (f"import os\nfor name in ('SHOP_BUCKET',):\n    if name not in os.environ:\n        {SAYS}", {"SHOP_BUCKET"}),
+        (SAYS, {"SHOP_BUCKET"}),
+    ],
+)
+def test_a_key_of_the_application_s_own_is_no_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, names: set[str]
+) -> None:
+    assert set(dict(missing(fails_in(tmp_path, source, monkeypatch)))) == names
+
+
+@pytest.mark.parametrize(
+    "fields,names",
+    [
+        ("class S(BaseSettings):\n    TOKEN: str = os.getenv('SHOP_TOKEN', None)\nS()", {"SHOP_TOKEN"}),
+        ("class S(BaseSettings):\n    TOKEN: str = None\nS()", {"TOKEN"}),
+        ("class S(BaseSettings):\n    PORT: int = os.environ.get('SHOP_PORT')\nS()", {"SHOP_PORT"}),
+        ("class M(BaseModel):\n    token: str\nM(token=os.environ.get('SHOP_TOKEN'))", {"SHOP_TOKEN"}),
+        ("class M(BaseModel):\n    token: str\nM(token=None)", set()),
+    ],
+)
+def test_the_variable_of_a_field_that_got_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fields: str, names: set[str]
+) -> None:
+    pytest.importorskip("pydantic_settings")
+    head = "import os\nfrom pydantic import BaseModel\nfrom pydantic_settings import BaseSettings\n"
+    assert set(dict(missing(fails_in(tmp_path, head + fields, monkeypatch)))) == names

@@ -1,0 +1,106 @@
+"""What the project's source says of environment variables: which are read, for which field, and which choose a mode."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+from alembic_pgpatterns.runner.python_source import ALL_VARIABLES, PythonSource, read_source
+
+_MODE = re.compile(r"(?:^|_)(?:ENV|ENVIRONMENT|CONFIG|CONFIGURATION|SETTINGS|MODE|STAGE|PROFILE)$")
+_SWITCH = re.compile(r"(?:^|_)(?:DEV|DEVELOPMENT|TEST|TESTING)$")
+_MODES = ("development", "dev", "local", "testing", "test")
+_TRUTHS = ("true", "1", "True")
+
+
+def other_key(error: BaseException, name: str) -> bool:
+    """Whether the source has a name that an error calls missing, but never reads it from the environment.
+
+    Args:
+        error: raised by the project's code.
+        name: that looks like the name of a variable.
+    """
+    sources = [source for source in map(_source, _files(error)) if name in source.texts]
+    return bool(sources) and not any({name, ALL_VARIABLES} & source.variables for source in sources)
+
+
+def variable_of_field(error: BaseException, field: str) -> str | None:
+    """The variable that gives a field, or an argument of its name, its value; None if the source does not say so."""
+    for path in _files(error):
+        for target, value in _given(_tree(path)):
+            variables = read_source(ast.unparse(value)).variables - {ALL_VARIABLES} if target == field else set()
+            if variables:
+                return min(variables)
+    return None
+
+
+def modes(error: BaseException) -> Iterator[tuple[str, str]]:
+    """Variables by which the application chooses another configuration, each with a value that its source names.
+
+    Args:
+        error: raised by the project's code.
+    """
+    sources = [_source(path) for path in _files(error)]
+    texts = {text for source in sources for text in source.texts}
+    names = sorted({name for source in sources for name in source.variables})
+    for value in _MODES:
+        yield from ((name, value) for name in names if value in texts and _MODE.search(name))
+    for name in filter(_SWITCH.search, names):
+        yield from ((name, value) for value in _TRUTHS[:1] if texts & set(_TRUTHS))
+
+
+def _files(error: BaseException) -> list[Path]:
+    """The project's files on the way to an error and to its causes, and those of the modules that are loaded.
+
+    A module that fails while it is imported is no longer among the loaded ones.
+    """
+    names = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    cause: BaseException | None = error
+    while cause is not None and len(names) < _MOST:
+        names += [frame.f_code.co_filename for frame, _ in traceback.walk_tb(cause.__traceback__)]
+        cause = cause.__cause__ or cause.__context__
+    here = Path.cwd()
+    paths = (Path(name).absolute() for name in names if isinstance(name, str) and name.endswith(".py"))
+    return list(dict.fromkeys(path for path in paths if _is_own(path, here)))
+
+
+_MOST = 100_000
+
+
+def _is_own(path: Path, folder: Path) -> bool:
+    # An environment may be in the project's folder; its libraries are not the project's.
+    inside = path.parts[len(folder.parts) :]
+    return path.is_relative_to(folder) and not {"site-packages", "dist-packages"} & set(inside)
+
+
+def _source(path: Path) -> PythonSource:
+    return read_source(_text(path))
+
+
+def _tree(path: Path) -> ast.AST:
+    try:
+        return ast.parse(_text(path))
+    except (SyntaxError, ValueError):
+        return ast.Module([], [])
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _given(tree: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """What is given a value: names, and arguments by name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+            yield node.target.id, node.value
+        elif isinstance(node, ast.Assign):
+            yield from ((target.id, node.value) for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.keyword) and node.arg is not None:
+            yield node.arg, node.value
