@@ -370,8 +370,8 @@ def by_setting(ways: Iterable[Way]) -> dict[str, Way]:
         # last is used.
         is_whole = way.reason.startswith(DEMANDED) or way.setting in _APPLICATIONS
         parts = before.reason.split("; ") if before is not None and not is_whole else []
-        kept = [part for part in parts if part != way.reason and not part.startswith(_OTHER_MODE)]
-        result[way.setting] = replace(way, reason="; ".join(filter(None, [*kept, way.reason])))
+        remaining = [part for part in parts if part != way.reason and not part.startswith(_OTHER_MODE)]
+        result[way.setting] = replace(way, reason="; ".join(filter(None, [*remaining, way.reason])))
     return {name: way for name, way in result.items() if way.value}
 
 

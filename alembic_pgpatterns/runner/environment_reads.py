@@ -31,7 +31,7 @@ def other_key(error: BaseException, name: str) -> bool:
 def variable_of_field(error: BaseException, field: str) -> str | None:
     """The variable that gives a field, or an argument of its name, its value; None if the source does not say so."""
     for path in _files(error):
-        for target, value in _given(_tree(path)):
+        for target, value in _assigned(_tree(path)):
             variables = read_source(ast.unparse(value)).variables - {ALL_VARIABLES} if target == field else set()
             if variables:
                 return min(variables)
@@ -95,7 +95,7 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _given(tree: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+def _assigned(tree: ast.AST) -> Iterator[tuple[str, ast.expr]]:
     """What is given a value: names, and arguments by name."""
     for node in ast.walk(tree):
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:

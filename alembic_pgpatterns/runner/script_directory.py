@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.output.files import read_text
-from alembic_pgpatterns.runner.failures import HistoryError, describe, described
+from alembic_pgpatterns.runner.failures import HistoryError, describe, described, innermost
 from alembic_pgpatterns.runner.file_reads import recorded
 from alembic_pgpatterns.runner.messages import RevisionFacts, ScriptFacts
 from alembic_pgpatterns.runner.model_tables import ModelTables
@@ -150,6 +150,9 @@ class ProjectScripts:
         except (PgPatternsError, HistoryError, KeyboardInterrupt):
             raise
         except (CommandError, RevisionError) as error:
+            # Code of a revision may use Alembic itself, such as a Config of another history.
+            if innermost(error, str(folder)) is not None:
+                raise HistoryError(f"A revision file cannot be loaded: {describe(error, str(folder))}") from error
             raise HistoryError(f"The history in {folder} is broken: {error}") from error
         except KeyError as error:
             raise HistoryError(

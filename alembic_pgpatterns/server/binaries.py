@@ -80,11 +80,11 @@ def another_installation(source: str, extension: str | None = None) -> Binaries 
     for candidate, other in _candidates():
         if other != source:
             try:
-                found = _read(candidate, other)
+                binaries = _read(candidate, other)
             except _Unusable:
                 continue
-            if extension is None or _has_extension(found, extension):
-                return found
+            if extension is None or _has_extension(binaries, extension):
+                return binaries
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,21 @@ def test_the_states_between_the_revisions_are_those_of_the_command(project: Proj
     assert {"missing-primary-key public.beside", "table-rewrite public.a.x c3"} <= found
     skipped = {item["what"]: item["reason"] for item in report["skipped"]}
     assert not [name for name in skipped if "revision" in name and "older" not in name], skipped
+
+
+@pytest.mark.long
+def test_the_command_runs_where_the_user_stands(project: Project) -> None:
+    """With ``-c`` from the folder above: the command of the line and that of the settings see the same folder."""
+    name, above = project.folder.name, replace(project, folder=project.folder.parent)
+    command = f"python -m alembic -c {name}/alembic.ini upgrade {{revision}}"
+    text = (project.folder / "pyproject.toml").read_text()
+    for flags, settings in ((["--upgrade-command", command], ""), ([], f"upgrade_command = {command!r}\n")):
+        project.write("pyproject.toml", text + settings)
+        run = above.alembic("-c", f"{name}/alembic.ini", "pgcheck", "--format", "json", "--exit-zero", *flags)
+        assert run.returncode == 0, run.stderr
+        assert "missing-primary-key public.beside" in {
+            item["fingerprint"] for item in json.loads(run.stdout)["findings"]
+        }
 
 
 @pytest.mark.long
