@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+from alembic_pgpatterns.output.files import read_text
 from alembic_pgpatterns.runner.python_source import ALL_VARIABLES, PythonSource, read_source
 
 _MODE = re.compile(r"(?:^|_)(?:ENV|ENVIRONMENT|CONFIG|CONFIGURATION|SETTINGS|MODE|STAGE|PROFILE)$")
@@ -90,7 +91,7 @@ def _tree(path: Path) -> ast.AST:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text("utf-8", "replace")
+        return read_text(path, "replace")
     except OSError:
         return ""
 
