@@ -260,6 +260,19 @@ def test_a_revision_that_says_it_cannot_be_undone_is_respected(history) -> None:
     assert found(checked(history, downgrade=False), "irreversible-revision") == []
 
 
+def test_a_constraint_that_the_downgrade_does_not_name(history) -> None:
+    """As autogenerate writes it where the models have no naming convention."""
+    history.revision(
+        "r3",
+        'op.create_unique_constraint(None, "book", ["kind"])',
+        "r2",
+        'op.drop_constraint(None, "book", type_="unique")',
+    )
+    (finding,) = [item for item in checked(history, downgrade=True).findings if item.pattern == "irreversible-revision"]
+    assert finding.message == "the downgrade fails: it drops a constraint without naming it"
+    assert "'book_kind_key' there in place of None" in str(finding.remedy)
+
+
 def test_files_without_a_downgrade_are_said_once(history) -> None:
     """A project that writes none is not told so for every file."""
     for path in sorted(history.versions.glob("r*.py")):

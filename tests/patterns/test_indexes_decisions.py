@@ -169,6 +169,7 @@ def test_rules_that_may_hold_for_all_rows_and_the_ones_after_them() -> None:
         column("made_too", default="uuid_generate_v4()"),
         column("next", default="nextval('s')"),
         column("by_python", python_default="uuid.uuid4"),
+        column("version"),
         column("unsaid", default=UNKNOWN, python_default="uuid.uuid4"),
     )
     exempt = (*exempt, *(unique(f"u_{item.name}", item.name) for item in made_up))

@@ -20,8 +20,11 @@ from alembic_pgpatterns.schema.sql.values import columns as columns_of
 class UniqueAcrossSoftDeletedOptions(SoftDeletionOptions):
     """How a table says that a row is deleted, and which values never come back."""
 
-    made_up: tuple[str, ...] = ("uuid", "guid", "token", "digest", "hash", "checksum", "fingerprint")
-    """Words in the names of columns with generated values, so that nobody asks for a deleted row's value again."""
+    made_up: tuple[str, ...] = (
+        "uuid", "guid", "token", "digest", "hash", "checksum", "fingerprint", "version", "revision", "generation",
+    )  # fmt: skip
+    """Words in the names of columns whose values are generated or count up, so that nobody asks for a deleted row's
+    value again."""
 
 
 class UniqueAcrossSoftDeleted(SchemaPattern):

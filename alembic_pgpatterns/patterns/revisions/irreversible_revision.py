@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from alembic_pgpatterns.patterns import Finding, RevisionPattern
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.revisions.model import Downgrade, RevisionRun, Spot
-from alembic_pgpatterns.schema.model import Location
+from alembic_pgpatterns.schema.model import Location, Schema
 
 SHOWN = 3
 _REMEDY = Advice(
@@ -21,6 +21,8 @@ _LEFT_TYPE = Advice(
     "Drop the type at the end of downgrade(): op.execute('DROP TYPE …'). create_table makes an enum's type, and "
     "drop_table leaves it."
 )
+_NO_NAME = re.compile(r"Can't emit DROP CONSTRAINT for constraint (?P<kind>\w+)\(")
+"""SQLAlchemy's words where an op.drop_constraint() has None for the name (sql/compiler.py, visit_drop_constraint)."""
 
 
 class IrreversibleRevision(RevisionPattern):
@@ -59,11 +61,34 @@ class IrreversibleRevision(RevisionPattern):
         downgrade = run.downgrade
         if downgrade is None or downgrade.declared:
             return
-        message = _message(downgrade)
+        message, remedy = _message(downgrade), _remedy(downgrade)
+        no_name = _NO_NAME.search(downgrade.failure or "")
+        if no_name is not None:
+            message = "the downgrade fails: it drops a constraint without naming it"
+            remedy = _naming(_new_names(run, no_name["kind"]))
         if message is not None:
             place = downgrade.location or Location(run.path, run.downgrade_line)
             spot = Spot(run.revision, None, place, place.line)
-            yield self.finding(spot, message, _remedy(downgrade), revision=run.revision)
+            yield self.finding(spot, message, remedy, revision=run.revision)
+
+
+def _new_names(run: RevisionRun, kind: str) -> list[str]:
+    """The names of the constraints of a kind (SQLAlchemy's class) that the revision adds."""
+    kinds = {"ForeignKeyConstraint": "foreign_keys", "CheckConstraint": "checks"}
+
+    def names(schema: Schema) -> dict[str, None]:
+        groups = (getattr(table, kinds.get(kind, "unique_constraints")) for table in schema.tables)
+        return {item.name: None for group in groups for item in group if item.name}
+
+    before = names(run.before)
+    return [name for name in names(run.after) if name not in before]
+
+
+def _naming(names: list[str]) -> Advice:
+    written = " or ".join(map(repr, names)) if names else "the name that PostgreSQL gave it"
+    return Advice(
+        f"Write {written} there in place of None. With a naming_convention in MetaData autogenerate writes such names."
+    )
 
 
 def _remedy(downgrade: Downgrade) -> Advice:

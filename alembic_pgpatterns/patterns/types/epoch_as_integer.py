@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import checked_columns
-from alembic_pgpatterns.patterns._words import words
+from alembic_pgpatterns.patterns._words import names_any, words
 from alembic_pgpatterns.patterns.types._flags import is_key_member
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.schema.model import Column, Schema
@@ -18,6 +18,11 @@ class EpochAsIntegerOptions:
 
     moments: tuple[str, ...] = ("at", "timestamp", "epoch", "unixtime", "mtime", "ctime", "atime")
     """Last words of a name that say it is a moment; `at` only behind another word."""
+    times: tuple[str, ...] = (
+        "time", "date", "unix", "created", "updated", "modified", "changed", "deleted", "started", "start", "ended",
+        "end", "expires", "expired", "expiry", "expiration", "issued", "sent", "received", "seen", "login", "published",
+    )  # fmt: skip
+    """Words that say it of a name which ends with `epoch`."""
 
 
 class EpochAsInteger(SchemaPattern):
@@ -29,8 +34,9 @@ class EpochAsInteger(SchemaPattern):
 
     `timestamptz` takes 8 bytes, holds microseconds, and is shown in the reader's time zone.
 
-    Recognised by the last word of the name (`launched_at`, `token_epoch`). Not reported: `bigint`, which does not end;
-    members of primary and foreign keys; columns that count up; arrays; and in models types that a TypeDecorator
+    Recognised by the last word of the name (`launched_at`, `expiry_epoch`). It is a guess where that is `epoch` and no
+    word before it speaks of a time: epochs are counted, too (`training_epoch`). Not reported: `bigint`, which does not
+    end; members of primary and foreign keys; columns that count up; arrays; and in models types that a TypeDecorator
     chooses.
     """
 
@@ -60,11 +66,15 @@ class EpochAsInteger(SchemaPattern):
                         f"timestamptz USING to_timestamp({quote(column.name)}) rewrites the table; "
                         "change the code that reads and writes the number in the same deployment."
                     ),
-                )
+                ).but(guess=self._may_count(column.name))
 
     def _is_moment(self, name: str) -> bool:
         parts = words(name)
         return bool(parts) and parts[-1] in self.options.moments and (parts[-1] != "at" or len(parts) > 1)
+
+    def _may_count(self, name: str) -> bool:
+        """Whether the name may be that of a number of epochs."""
+        return words(name)[-1] == "epoch" and not names_any(name, self.options.times)
 
 
 def _counts_seconds(column: Column) -> bool:
