@@ -12,7 +12,11 @@ from alembic_pgpatterns.autogenerate.compare.columns import LEFT_DEFAULTS, left_
 from alembic_pgpatterns.autogenerate.compare.composites import compare_composites
 from alembic_pgpatterns.autogenerate.compare.dropped import exactly
 from alembic_pgpatterns.autogenerate.compare.entities import entities_see, entities_see_no_more, in_order
-from alembic_pgpatterns.autogenerate.compare.enum_plugin import with_dependents_released
+from alembic_pgpatterns.autogenerate.compare.enum_plugin import (
+    spell_enums,
+    with_dependents_released,
+    without_foreign_drops,
+)
 from alembic_pgpatterns.autogenerate.compare.foreign_keys import with_released_keys
 from alembic_pgpatterns.autogenerate.compare.inheritance import with_children
 from alembic_pgpatterns.autogenerate.compare.relations import with_persistence_placed
@@ -21,6 +25,7 @@ from alembic_pgpatterns.autogenerate.compare.tables import FORMS
 from alembic_pgpatterns.autogenerate.compare.types import compare_types
 from alembic_pgpatterns.autogenerate.compare.views import compare_views, is_permanent_table
 from alembic_pgpatterns.autogenerate.rewrite.attached_comments import attached
+from alembic_pgpatterns.autogenerate.rewrite.database_facts import enum_plugin
 from alembic_pgpatterns.autogenerate.rewrite.render_fixes import fix_rendering
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AdoptionOp
 from alembic_pgpatterns.autogenerate.rewrite.rewriter import say
@@ -32,6 +37,7 @@ from alembic_pgpatterns.autogenerate.target.suggestions import Suggestions
 from alembic_pgpatterns.autogenerate.target.taken_back import uncured, with_warnings
 from alembic_pgpatterns.config.sources import settings_of
 from alembic_pgpatterns.findings.baseline import Baseline
+from alembic_pgpatterns.findings.model_words import unknown_words
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.remedies.metadata_copy import Copy
 from alembic_pgpatterns.remedies.model import CreateIndex
@@ -67,6 +73,8 @@ def before(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
         return _converges(context, finding, default_schema)
 
     target = build_target(context.metadata, settings, accepts, allowed, default_schema)
+    if enum_plugin():
+        spell_enums(target.metadata)
     options[KEY] = (target, adopted, settings)
     _replace_metadata(context, target)
     entities_see(context)
@@ -81,6 +89,8 @@ def after(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
         return
     if adopted.hint is not None:
         say(context.migration_context, adopted.hint)
+    for line in unknown_words(target.declared):
+        say(context.migration_context, line)
     touched = list(upgrade_ops.ops)
     upgrade_ops.ops = annotated(upgrade_ops.ops, target)
     upgrade_ops.ops = with_warnings(
@@ -99,6 +109,7 @@ def after(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
     upgrade_ops.ops = with_released_keys(upgrade_ops.ops, forms, target.default_schema)
     compare_types(context, upgrade_ops, target.metadata)
     compare_composites(context, upgrade_ops, target.metadata)
+    upgrade_ops.ops = without_foreign_drops(context, upgrade_ops.ops, target.default_schema)
     upgrade_ops.ops = with_dependents_released(context, upgrade_ops.ops, target.default_schema)
     compare_views(context, upgrade_ops, target.metadata)
     upgrade_ops.ops = with_persistence_placed(in_order(upgrade_ops.ops))

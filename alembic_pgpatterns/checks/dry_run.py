@@ -127,7 +127,6 @@ def _run(at: RunAt, steps: Steps, step: str) -> EnvResult:
     if not any(item.database for item in result.configured):
         raise PgPatternsError("env.py ended without connecting to a database, so nothing was run.")
     return result
-    return result
 
 
 def states_of(result: EnvResult, server: Server) -> States:
@@ -142,7 +141,7 @@ def states_of(result: EnvResult, server: Server) -> States:
 
 
 def _new(run: RunContext, before: States, after: States, result: EnvResult, baseline: Baseline) -> Iterator[Finding]:
-    """Findings at head that are new, and that neither models nor baseline suppress."""
+    """New findings at head that neither models nor baseline suppress, without guesses, which pgcheck hides too."""
     for number, item in enumerate(result.configured):
         if not item.database:
             continue
@@ -155,5 +154,6 @@ def _new(run: RunContext, before: States, after: States, result: EnvResult, base
         existing = {finding.fingerprint for finding in run_patterns(earlier, run.settings).findings}
         for finding in run_patterns(enriched(new, models), run.settings).findings:
             accepted = baseline.accepts(finding.fingerprint) or suppressed(finding)
-            if finding.fingerprint not in existing and not accepted:
+            hidden = finding.guess and not run.settings.guesses
+            if finding.fingerprint not in existing and not accepted and not hidden:
                 yield finding

@@ -12,6 +12,7 @@ from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.head_schema import Head
 from alembic_pgpatterns.evidence.model import Evidence, QueryShape
 from alembic_pgpatterns.findings.application import read_application, unread, with_evidence
+from alembic_pgpatterns.findings.model_words import unknown_words
 from alembic_pgpatterns.findings.report_model import Gathered
 from alembic_pgpatterns.findings.run_patterns import run_pattern, run_patterns, suppressed, unique, without_excluded
 from alembic_pgpatterns.findings.skipped import Skipped
@@ -33,6 +34,8 @@ def _gather_facts(head: Head, gathered: Gathered) -> None:
     gathered.hints += head.hints
     gathered.facts, gathered.heads = head.facts, head.heads
     gathered.schemas = tuple((database.label, database.schema) for database in head.databases)
+    models = [database.models for database in head.databases if database.models is not None]
+    gathered.hints += dict.fromkeys(line for schema in models for line in unknown_words(schema))
 
 
 def _stood_in(head: Head) -> Iterator[Skipped]:

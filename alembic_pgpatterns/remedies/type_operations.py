@@ -43,20 +43,25 @@ class AlterTypeOp(ops.AlterColumnOp):
 class CastTypeOp(AlterTypeOp):
     """ALTER COLUMN … TYPE with a USING for each direction, and the default dropped before and set after it."""
 
+    using_forth: str | None = None
     using_back: str | None = None
     drops_default: bool = False
+
+    @classmethod
+    def with_both(cls, op: ops.AlterColumnOp, forth: str | None, back: str | None, drops_default: bool) -> CastTypeOp:
+        """A comparator's op with the expressions that cast there and back."""
+        new = cls(op.table_name, op.column_name)
+        vars(new).update(vars(op))
+        new.kw = {name: value for name, value in op.kw.items() if name != "postgresql_using"}
+        if forth is not None:
+            new.kw["postgresql_using"] = forth
+        new.using_forth, new.using_back, new.drops_default = forth, back, drops_default
+        return new
 
     def reverse(self) -> ops.AlterColumnOp:
         """The old type, with its own USING."""
         plain = ops.AlterColumnOp.reverse(self)
-        back = CastTypeOp(plain.table_name, plain.column_name)
-        vars(back).update(vars(plain))
-        back.kw = {name: value for name, value in plain.kw.items() if name != "postgresql_using"}
-        if self.using_back is not None:
-            back.kw["postgresql_using"] = self.using_back
-        back.using_back = self.using
-        back.drops_default = self.drops_default
-        return back
+        return CastTypeOp.with_both(plain, self.using_back, self.using, self.drops_default)
 
 
 def in_utc(column: str) -> str:

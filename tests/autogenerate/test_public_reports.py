@@ -181,3 +181,52 @@ def test_a_composite_type_comes_and_goes_with_its_columns(project: InProcess) ->
     assert "The models have one of pair as bigint, the database as" in changed.upgrade
     there_and_back(project, models(box()))
     assert project.look.execute("SELECT to_regtype('pair')").fetchone() == (None,)
+
+
+def test_columns_of_a_generated_one_change_and_its_index_comes_back(project: InProcess) -> None:
+    """The generated column goes before and comes after the stages of its sources, and its index after that."""
+
+    def priced(price: str, qty: str, total: str) -> sa.MetaData:
+        generated = f"Column('total', {total}, Computed('price * qty', persisted=True), index=True)"
+        return models(box(f"Column('price', {price})", f"Column('qty', {qty})", generated))
+
+    there_and_back(project, priced("Numeric(10, 2)", "Integer", "Numeric(12, 2)"))
+    project.look.execute("INSERT INTO box(price, qty) VALUES (1.5, 2)")
+    there_and_back(project, priced("Numeric(12, 4)", "BigInteger", "Numeric(14, 4)"))
+
+
+class Bare(sa.types.UserDefinedType[Any]):
+    """As packages make a type of PostgreSQL's that SQLAlchemy does not have."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "money"
+
+
+class Stores(sa.TypeDecorator[Any]):
+    """A decorator of the application around it."""
+
+    impl = Bare
+    cache_ok = True
+
+
+def test_a_decorator_around_the_type_of_a_package(project: InProcess) -> None:
+    metadata = models(box())
+    metadata.tables["box"].append_column(sa.Column("at", Stores()))
+    (written,) = there_and_back(project, metadata)
+    assert "Bare()" in written.upgrade and "Stores" not in written.upgrade
+
+
+def test_more_bits(project: InProcess) -> None:
+    """PostgreSQL accepts the type, and refuses the first row."""
+    there_and_back(project, models(box("Column('flags', postgresql.BIT(4))")))
+    project.look.execute("INSERT INTO box(flags) VALUES ('1010')")
+    there_and_back(project, models(box("Column('flags', postgresql.BIT(8))")))
+    assert project.look.execute("SELECT flags FROM box").fetchone() == ("10100000",)
+
+
+def test_an_integer_is_no_uuid(project: InProcess) -> None:
+    there_and_back(project, models(box("Column('n', Integer)")))
+    project.revise(models(box("Column('n', Uuid)")))
+    assert any("No integer is a uuid, so this fails where the table has rows" in line for line in project.output)

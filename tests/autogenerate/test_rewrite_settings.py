@@ -139,6 +139,32 @@ def test_what_alembic_postgresql_enum_writes_runs_among_the_other_ops(make_proje
     assert project.snapshot()["types"] == []
 
 
+@pytest.mark.long
+def test_what_alembic_postgresql_enum_gets_wrong_is_mended(make_project) -> None:
+    """A label in front of others, quotes in labels, a cast's way back, schemas, and a name that contains ``Enum``."""
+    before = f"""
+    t = Table("t", metadata, {ID}, Column("kind", Enum("b", "c", name="kind", schema="left_out"), server_default="b"),
+        Column("mood", Enum("sad", name="UserEnum")))
+    """
+    after = f"""
+    t = Table("t", metadata, {ID}, Column("kind", Enum("it's", "b", "c", name="kind", schema="left_out"),
+        server_default="it's"), Column("mood", Enum("sad", name="OtherEnum")))
+    u = Table("u", metadata, {ID}, Column("size", Enum("s", name="SizeEnum", schema="apart")), schema="apart")
+    """
+    project = make_project()
+    project.database.execute("CREATE SCHEMA left_out; CREATE TYPE left_out.foreign_one AS ENUM ('x')")
+    project.env("from alembic import context", "import alembic_postgresql_enum\nfrom alembic import context")
+    project.alembic = project.outside
+    project.models(before)
+    project.revise("first")
+    project.alembic("upgrade", "head")
+    project.database.execute("INSERT INTO t(mood) VALUES ('sad')")
+    there_and_back(project, before, after)
+    labels = "SELECT enum_range(NULL::left_out.kind)::text, to_regtype('left_out.foreign_one')::text"
+    with project.database.connect() as connection:
+        assert connection.execute(labels).fetchone() == ("{it's,b,c}", "left_out.foreign_one")
+
+
 ENTITIES = """
 from alembic_utils.pg_function import PGFunction
 from alembic_utils.pg_trigger import PGTrigger

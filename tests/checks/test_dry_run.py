@@ -92,6 +92,15 @@ def test_a_comment_in_the_file_is_heeded(make, traced_server) -> None:
     assert "  keep running the old code: yes" in said
 
 
+def test_what_pgcheck_hides_as_a_guess_is_not_told(make, traced_server) -> None:
+    """The index on a key that may be null is one that autogenerate itself writes."""
+    add = 'op.execute("ALTER TABLE book ADD author bigint REFERENCES author; CREATE INDEX by_author ON book (author)")'
+    project = make(BOOK, add, downgrade='op.drop_column("book", "author")')
+    wanted = {"select": ("index-on-sparse-foreign-key",)}
+    assert rehearsed(project, traced_server, "r1", watched=False, **wanted)[0].new == ()
+    assert len(rehearsed(project, traced_server, "r1", watched=False, guesses=True, **wanted)[0].new) == 1
+
+
 def test_each_file_of_a_chain_is_told(make, traced_server) -> None:
     """What the first makes is there for the second to lock; the way down loses nothing, and that is still seen."""
     project = make(BOOK)

@@ -40,11 +40,7 @@ def with_casts(op: ops.MigrateOperation, state: TableState) -> ops.MigrateOperat
     apart = has_default and (op.modify_server_default is not False or _default_differs(state, actual, expected))
     if using is None and using_back is None and not apart:
         return op
-    cast = CastTypeOp(op.table_name, op.column_name)
-    vars(cast).update(vars(op))
-    cast.kw = {**op.kw, **({"postgresql_using": using} if using is not None else {})}
-    cast.using_back = using_back
-    cast.drops_default = has_default
+    cast = CastTypeOp.with_both(op, using, using_back, has_default)
     if has_default and op.modify_server_default is False:
         _set_default_anew(cast, state, actual, expected)
     return cast
@@ -104,6 +100,7 @@ def _using(state: TableState, old: ColumnForm, new: ColumnForm, back_from: Colum
         # The way there wrote the text of the array, so this is no text that becomes the only element of one.
         candidates = iter((f"{quote(old.name)}::{new.type}",))
     needed = (*_spatial(quote(old.name), old.type, new.type), *_undashed(state, old, new, back_from is not None))
+    needed += tuple(_bits(old, new, back_from))
     for using in (*needed, None, *candidates):
         # Tried, and not looked up in pg_cast: extensions add casts, and a cast by text or of an array is in no list.
         words = f" USING {using}" if using is not None else ""
@@ -114,6 +111,16 @@ def _using(state: TableState, old: ColumnForm, new: ColumnForm, back_from: Colum
         if accepted(state.same.connection, statements, state.printed.types):
             return using
     return None
+
+
+_BITS = re.compile(r"bit(?:\((\d+)\))?")
+
+
+def _bits(old: ColumnForm, new: ColumnForm, back_from: ColumnForm | None) -> Iterator[str]:
+    """The cast of bits to more bits, and back: PostgreSQL accepts none by itself, and says so with the first row."""
+    before, after = _BITS.fullmatch(old.type), _BITS.fullmatch(new.type)
+    if before is not None and after is not None and (int(before[1] or 1) < int(after[1] or 1) or back_from is not None):
+        yield f"{quote(old.name)}::{new.type}"
 
 
 _UUID_LENGTH = len("00000000-0000-0000-0000-000000000000")

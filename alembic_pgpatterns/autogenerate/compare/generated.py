@@ -142,11 +142,14 @@ def _dropped(state: TableState, form: Any) -> ops.MigrateOperation:
 
 
 def move_behind_their_sources(state: TableState) -> None:
-    """Add generated columns after the columns that they use have been added or changed."""
+    """Add generated columns after the columns that they use have been added or changed, and then what is on them."""
     late = [op for op in state.modify.ops if isinstance(op, ops.AddColumnOp) and op.column.computed is not None]
     if not late:
         return
     state.remove(late)
     kinds = (ops.AddColumnOp, ops.AlterColumnOp, ops.DropColumnOp)
     last = max((i for i, op in enumerate(state.modify.ops) if isinstance(op, kinds)), default=-1)
-    state.modify.ops[last + 1 : last + 1] = late
+    first = state.modify.ops[: last + 1]
+    made = [op for op in first if isinstance(op, ops.CreateIndexOp | ops.AddConstraintOp)]
+    changed = [op for op in first if all(op is not other for other in made)]
+    state.modify.ops[: last + 1] = [*changed, *late, *made]

@@ -11,12 +11,12 @@ from alembic.operations import ops
 from alembic_pgpatterns.autogenerate.compare.type_catalog import NamedType, TypeUser
 from alembic_pgpatterns.autogenerate.compare.type_dependents import Dependent, read_dependents
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import droppable_views
-from alembic_pgpatterns.autogenerate.rewrite.enum_ops import EnumLabelOp, EnumPlace, InPhases, NewEnumOp
+from alembic_pgpatterns.autogenerate.rewrite.enum_ops import EnumLabelOp, EnumPlace, InPhases, NewEnumOp, added_labels
 from alembic_pgpatterns.autogenerate.rewrite.kept_objects import restored_objects, saved_objects
 from alembic_pgpatterns.autogenerate.rewrite.lock_block import attempts
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, Note
 from alembic_pgpatterns.autogenerate.rewrite.view_blocks import restored, saved
-from alembic_pgpatterns.autogenerate.rewrite.view_sql import Column
+from alembic_pgpatterns.autogenerate.rewrite.view_sql import Column, literal
 from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
 from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
 from alembic_pgpatterns.schema.names import do_block, quote
@@ -73,7 +73,7 @@ def compare_labels(
     if only_adds(declared, actual):
         return [
             *_held(name, dependents, "The downgrade"),
-            *_with_way_back(_added(name, new, old)[0], name, declared, actual, dependents),
+            *_with_way_back(added_labels(name, new, old)[0], name, declared, actual, dependents),
         ]
     rest = [item for item in dependents if item.key not in changed.dropped]
     before = changed.with_new_defaults(actual)
@@ -93,7 +93,7 @@ def _in_phases(
 ) -> InPhases:
     """First the new labels beside the old ones, then the old ones go."""
     new = tuple(declared.enums)
-    added, both = _added(name, new, actual.labels)
+    added, both = added_labels(name, new, actual.labels)
     up = replaced(name, _with_defaults(actual, changed.folded), new, dependents)
     down = replaced(name, actual, both, dependents)
     return InPhases(
@@ -135,21 +135,6 @@ def _held(name: str, dependents: Sequence[Dependent], label: str) -> list[ops.Mi
     return [CommentOp(lines)]
 
 
-def _added(name: str, new: Sequence[str], old: Sequence[str]) -> tuple[list[EnumLabelOp], tuple[str, ...]]:
-    """The ops that add labels, and all labels after them."""
-    labels = list(old)
-    result: list[EnumLabelOp] = []
-    for position, label in enumerate(new):
-        if label in labels:
-            continue
-        # Without a place the label becomes the last one, and the order of an enum decides how its values are sorted.
-        place = f" AFTER {_literal(new[position - 1])}" if position else f" BEFORE {_literal(labels[0])}"
-        place = "" if position and new[position - 1] == labels[-1] else place
-        labels.insert(labels.index(new[position - 1]) + 1 if position else 0, label)
-        result.append(EnumLabelOp(f"ALTER TYPE {name} ADD VALUE IF NOT EXISTS {_literal(label)}{place}"))
-    return result, tuple(labels)
-
-
 def _with_way_back(
     added: list[EnumLabelOp], name: str, declared: Any, actual: NamedType, dependents: Sequence[Dependent]
 ) -> list[EnumLabelOp]:
@@ -165,7 +150,7 @@ def _fixed(name: str, declared: Any, actual: NamedType) -> list[ops.MigrateOpera
     reason = f"PostgreSQL cannot put a new type in its place, because {' and '.join(actual.fixed)}"
     if only_adds(declared, actual):
         comment = CommentOp((f"# pgpatterns: The downgrade leaves new labels of {name}.", f"#   {reason}."))
-        return [comment, *_added(name, tuple(declared.enums), actual.labels)[0]]
+        return [comment, *added_labels(name, tuple(declared.enums), actual.labels)[0]]
     state = f"{name} keeps its labels ({listed(actual.labels)}), and the models say ({listed(declared.enums)})"
     advice = "Declare the labels that the database has, or move the values to a column of another type"
     return [CommentOp.of(Note(ModelDrift.name, f"labels of {name}", f"{state}. {reason}. {advice}", warns=True))]
@@ -204,7 +189,7 @@ _NO_OLD_NAME = "From then on code that is still running fails where it writes th
 
 def _renaming(name: str, removed: Sequence[str], added: Sequence[str]) -> tuple[str, tuple[str, str]]:
     """When a label may only have a new name, in words, and the statements of the upgrade and the downgrade."""
-    old, new = _literal(removed[0]), _literal(added[0])
+    old, new = literal(removed[0]), literal(added[0])
     alone = len(removed) == len(added) == 1
     words = "write instead of all of it" if alone else "write this in a revision before, and generate this one again"
     statements = [f"ALTER TYPE {name} RENAME VALUE {first} TO {then}" for first, then in ((old, new), (new, old))]
@@ -217,9 +202,7 @@ def _lost(name: str, actual: NamedType, new: Sequence[str], old: Sequence[str]) 
     lost = [label for label in new if label not in old]
     if not lost:
         return None
-    reason = (
-        f"{_REPLACED}. It fails if a row has {' or '.join(map(_literal, lost))}: give such rows another value first"
-    )
+    reason = f"{_REPLACED}. It fails if a row has {' or '.join(map(literal, lost))}: give such rows another value first"
     return Note(TableRewrite.name, f"labels of {name}", reason, more=_search(actual, lost))
 
 
@@ -298,8 +281,4 @@ def _unless_done(name: str, labels: Sequence[str]) -> str:
 
 def listed(labels: Sequence[str]) -> str:
     """Labels as SQL."""
-    return ", ".join(map(_literal, labels))
-
-
-def _literal(label: str) -> str:
-    return "'" + label.replace("'", "''") + "'"
+    return ", ".join(map(literal, labels))

@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from alembic_pgpatterns.autogenerate.compare.types import declared_types
+from alembic_pgpatterns.autogenerate.rewrite.database_facts import enum_plugin
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp
+
+ADDED = "pgpatterns_added_schemas"
+"""The migration context's option that holds the schemas that are looked at because of the models alone."""
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -27,10 +32,15 @@ def add_schemas(context: AutogenContext, upgrade_ops: ops.UpgradeOps, schemas: s
         return
     default = str(getattr(context.dialect, "default_schema_name", None) or "public")
     tables = {(str(t.schema), str(t.name)) for t in metadata.tables.values() if t.schema and t.schema != default}
-    added = {schema for schema, _ in tables if context.run_name_filters(schema, "schema", {})}
+    # alembic-postgresql-enum looks for enums in these schemas alone.
+    enums = {key[0] for key in declared_types(metadata, default)} - {default} if enum_plugin() else set()
+    added = {
+        schema for schema in {schema for schema, _ in tables} | enums if context.run_name_filters(schema, "schema", {})
+    }
     if not added:
         return
     schemas |= added
+    context.migration_context.opts[ADDED] = added
 
     def declared(name: str | None, kind: str, parents: Any) -> bool:
         schema = parents.get("schema_name")

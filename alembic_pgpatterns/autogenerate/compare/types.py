@@ -19,7 +19,7 @@ from alembic_pgpatterns.autogenerate.rewrite.extensions import create_missing
 from alembic_pgpatterns.autogenerate.rewrite.filling import COMMON_LABELS
 from alembic_pgpatterns.autogenerate.rewrite.inner_types import named_types_of
 from alembic_pgpatterns.autogenerate.rewrite.named_types import create_statement
-from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, DropTypeOp, Note, SqlOp
+from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, CreateSchemaOp, DropTypeOp, Note, SqlOp
 from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
 from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.expressions import string_constants
@@ -226,4 +226,4 @@ def _missing_schemas(
     needed |= {kind.schema for kind in declared_types(metadata, "").values() if kind.schema}
     existing = set(inspect(context.connection).get_schema_names()) if needed else set()
     for name in sorted(needed - existing):
-        yield SqlOp(f"CREATE SCHEMA {quote(name)}", f"DROP SCHEMA {quote(name)}")
+        yield CreateSchemaOp(f"CREATE SCHEMA {quote(name)}", f"DROP SCHEMA {quote(name)}")

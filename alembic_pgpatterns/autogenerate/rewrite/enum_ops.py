@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from alembic.operations import ops
 
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, SqlOp
+from alembic_pgpatterns.autogenerate.rewrite.view_sql import literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +62,24 @@ class EnumLabelOp(SqlOp):
     def reverse(self) -> ops.MigrateOperation:
         """The type without the label, or nothing where another label's op takes away several."""
         return self.back or CommentOp()
+
+
+def added_labels(name: str, new: Sequence[str], old: Sequence[str]) -> tuple[list[EnumLabelOp], tuple[str, ...]]:
+    """The ops that add labels to an enum, and all labels after them.
+
+    Args:
+        name: of the enum, as SQL.
+        new: all labels that are wanted.
+        old: those that it has.
+    """
+    labels = list(old)
+    result: list[EnumLabelOp] = []
+    for position, label in enumerate(new):
+        if label in labels:
+            continue
+        # Without a place the label becomes the last one, and the order of an enum decides how its values are sorted.
+        place = f" AFTER {literal(new[position - 1])}" if position else f" BEFORE {literal(labels[0])}"
+        place = "" if position and new[position - 1] == labels[-1] else place
+        labels.insert(labels.index(new[position - 1]) + 1 if position else 0, label)
+        result.append(EnumLabelOp(f"ALTER TYPE {name} ADD VALUE IF NOT EXISTS {literal(label)}{place}"))
+    return result, tuple(labels)

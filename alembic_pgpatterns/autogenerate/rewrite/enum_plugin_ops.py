@@ -15,7 +15,9 @@ from sqlalchemy import DefaultClause
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, adds_labels, altered, name_in_enum_plugin
 from alembic_pgpatterns.autogenerate.rewrite.columns import default_text
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
-from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp
+from alembic_pgpatterns.autogenerate.rewrite.enum_ops import EnumLabelOp, added_labels
+from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CreateSchemaOp
+from alembic_pgpatterns.schema.names import quote
 
 REPLACES = ("AddEnumValuesOp", "SyncEnumValuesOp")
 """Ops that put a new type in the place of an enum, in the upgrade or in the downgrade."""
@@ -54,7 +56,7 @@ def with_enum_ops_placed(changes: Sequence[Change], facts: Facts) -> list[Change
         if isinstance(change.up, ops.AlterColumnOp) and change.up.modify_server_default is not False
     }
     new = {_column(c.up, facts) for c in changes if isinstance(c.up, ops.AddColumnOp)}
-    placed = [_with_references(change, old, new, facts) for change in changes]
+    placed = [part for change in changes for part in _labelled(_with_references(change, old, new, facts))]
     # Labels go after the tables that go and have them, as in the package's own order.
     late = (_LAST, "SyncEnumValuesOp") if any(isinstance(c.up, ops.DropTableOp) for c in changes) else (_LAST,)
     return sorted(placed, key=lambda change: _place(change.up, late))
@@ -110,6 +112,24 @@ def _with_type(default: str | None, column: Any, enum: str) -> str | None:
     return f"{default}::{enum}{'[]' if 'ARRAY' in str(getattr(column, 'column_type', '')) else ''}"
 
 
+def _labelled(change: Change) -> list[Change]:
+    """The change, with statements for new labels that the package adds at the end alone.
+
+    It writes a label with ``before_value`` after that label, and a quote in a label ends the literal (1.11.0).
+    """
+    op: Any = change.up
+    if not adds_labels(op) or not _goes_wrong(op.old_values, op.new_values):
+        return [change]
+    first, *others = added_labels(f"{quote(op.schema)}.{quote(op.name)}", op.new_values, op.old_values)[0]
+    return [Change(first, change.down, change.comments), *map(Change, others)]
+
+
+def _goes_wrong(old: Sequence[str], new: Sequence[str]) -> bool:
+    return list(new[: len(old)]) != list(old) or any("'" in label or ":" in label for label in new)
+
+
 def _place(op: ops.MigrateOperation, late: Sequence[str]) -> int:
     name = op.place if isinstance(op, ReleaseOp) else name_in_enum_plugin(op)
-    return -1 if name in _FIRST else int(name in late)
+    if isinstance(op, CreateSchemaOp):
+        return -2
+    return -1 if name in _FIRST or isinstance(op, EnumLabelOp) else int(name in late)

@@ -12,7 +12,7 @@ import sqlalchemy
 from sqlalchemy import ARRAY, Enum, Interval, TypeDecorator
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.types import NullType, UserDefinedType
+from sqlalchemy.types import NullType, TypeEngine, UserDefinedType
 
 from alembic_pgpatterns.autogenerate.rewrite.inner_types import composites_of
 from alembic_pgpatterns.autogenerate.rewrite.own_transaction import in_transaction
@@ -193,7 +193,10 @@ def _public(kind: Any) -> Any:
 
 
 def _is_exported(cls: type) -> bool:
-    return any(getattr(module, cls.__name__, None) is cls for module in (sqlalchemy, postgresql))
+    # SQLAlchemy exports Visitable too, which all types are.
+    return issubclass(cls, TypeEngine) and any(
+        getattr(module, cls.__name__, None) is cls for module in (sqlalchemy, postgresql)
+    )
 
 
 def _can_be_evaluated(kind: Any) -> bool:

@@ -163,6 +163,10 @@ class SqlOp(ops.ExecuteSQLOp):
         return SqlOp(self.undo, self.statement, self.undo_note, self.note, self.locks) if self.undo else CommentOp()
 
 
+class CreateSchemaOp(SqlOp):
+    """``CREATE SCHEMA``, before all that is in it."""
+
+
 class DropTypeOp(SqlOp):
     """``DROP TYPE``, ``DROP DOMAIN`` or ``DROP SEQUENCE``, after the tables and columns that had it."""
 

@@ -20,6 +20,7 @@ from alembic_pgpatterns.autogenerate.rewrite.view_sql import literal
 from alembic_pgpatterns.remedies.type_operations import in_utc
 from alembic_pgpatterns.schema.names import do_block, quote
 
+# A syntax_error is what types of extensions raise: hstore, ltree.
 # The places are looked up by text: rows of several partitions have the same ctid.
 _BODY = Template("""
 DECLARE
@@ -34,7 +35,7 @@ BEGIN
   FOR pgpatterns_row IN SELECT tableoid::text || ctid::text AS place, $column FROM $table LOOP
     BEGIN
       pgpatterns_value := $value;
-    EXCEPTION WHEN data_exception THEN
+    EXCEPTION WHEN data_exception OR syntax_error THEN
       pgpatterns_count := pgpatterns_count + 1;
       IF pgpatterns_count <= 5 THEN
         pgpatterns_places := pgpatterns_places || pgpatterns_row.place;

@@ -38,6 +38,8 @@ def value_loss(op: ops.AlterColumnOp) -> Loss:
     before, after = type_text(op.existing_type), type_text(op.modify_type)
     old, new = parse_type(before), parse_type(after)
     column = quote(str(op.column_name))
+    if old is not None and new is not None and _never_fits(old, new):
+        return Loss(_NO_UUID.format(old=before.lower()), promised=True)
     if old is None or new is None or old.array != new.array or op.kw.get("postgresql_using") not in _casts(op, after):
         return Loss()
     words = _words(old, new)
@@ -48,6 +50,18 @@ def value_loss(op: ops.AlterColumnOp) -> Loss:
     table = qualified(op.schema, op.table_name)
     query = f"SELECT * FROM {table} WHERE {column} <> {column}::{after}::{before};"  # noqa: S608 - for people
     return Loss(words, query, promised=True)
+
+
+_NO_UUID = (
+    "No {old} is a uuid, so this fails where the table has rows: give them a second column with new values first "
+    "(`gen_random_uuid()`), and the columns that reference it too; then drop the old ones"
+)
+
+
+def _never_fits(old: TypeText, new: TypeText) -> bool:
+    """Whether no value at all has a form in the new type: PostgreSQL only finds that out with the first row."""
+    numbers = (*_DIGITS, *_WHOLE, "numeric", "bool")
+    return not (old.array or new.array) and new.names[-1] == "uuid" and old.names[-1] in (*numbers, *_CLOCKS, "date")
 
 
 def _casts(op: ops.AlterColumnOp, new: str) -> tuple[str | None, ...]:
