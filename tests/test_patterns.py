@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +15,8 @@ import pytest
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 
-from alembic_pgpatterns.patterns import Action, Finding, Needs, Pattern, SchemaPattern, registry
+from alembic_pgpatterns import patterns
+from alembic_pgpatterns.patterns import Action, Basis, Finding, Needs, Pattern, SchemaPattern, registry
 from alembic_pgpatterns.remedies.apply import apply
 from alembic_pgpatterns.remedies.model import Advice, Remedy
 from alembic_pgpatterns.remedies.operations import operations
@@ -25,6 +28,8 @@ from tests import reader as metadata
 from tests.messages import FOLDER, hold_messages
 
 OLDEST_TESTED = 15
+PATTERNS = Path(patterns.__file__).parent
+NAMING = (ast.Name, ast.Attribute)
 
 ALL = list(registry().values())
 SCHEMA_PATTERNS = [pattern for pattern in ALL if issubclass(pattern, SchemaPattern)]
@@ -167,6 +172,33 @@ def test_it_documents_itself(pattern: type[Pattern]) -> None:
     assert pattern.references
     assert all(urlsplit(url).scheme == "https" and urlsplit(url).netloc for url in pattern.references)
     assert pattern.__module__.rsplit(".", 1)[-1].replace("_", "-") == pattern.name
+
+
+def names_in(node: ast.AST) -> set[str]:
+    return {item.id if isinstance(item, ast.Name) else item.attr for item in ast.walk(node) if isinstance(item, NAMING)}
+
+
+def asking_functions() -> set[str]:
+    """The functions of the patterns that look at the application's queries, themselves or by others."""
+    trees = [ast.parse(path.read_text()) for path in PATTERNS.rglob("*.py")]
+    functions = [node for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)]
+    used = [(f"{function.name}", names_in(function)) for function in functions]
+    asking = {"evidence"}
+    while more := {name for name, names in used if names & asking} - asking:
+        asking |= more
+    return asking
+
+
+def test_the_source_is_read_for_each_pattern_that_weighs_queries() -> None:
+    """So that a pattern finds the same alone (--select) as with all others."""
+    asking = asking_functions()
+    asked = {
+        pattern.name: names_in(ast.parse(inspect.getsource(pattern))) & asking
+        for pattern in SCHEMA_PATTERNS
+        if pattern.basis is not Basis.QUERIES and not pattern.weighs_queries and pattern.folder != "server"
+    }
+    assert {name: names for name, names in asked.items() if names} == {}
+    assert "queries_on" in asking
 
 
 @pytest.mark.parametrize("pattern", named(SCHEMA_PATTERNS))

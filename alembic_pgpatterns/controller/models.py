@@ -146,7 +146,7 @@ def left_out(
     ]
     parameters = run.server.by_socket(database)
     result: list[bool] = run.project.request(
-        "left_out", models.run, models.number, parameters, models.search_path, objects,
+        "left_out", models.run, models.number, parameters, models.search_path, objects, models.by_plugin,
         handlers=handlers(run, Databases()),
     )  # fmt: skip
     return result

@@ -52,7 +52,8 @@ def _cache(settings: Settings) -> Path | None:
 
 
 def _asks(pattern: Pattern) -> bool:
-    return pattern.basis is Basis.QUERIES or (isinstance(pattern, StatementPattern) and pattern.of_source)
+    asks = pattern.basis is Basis.QUERIES or pattern.weighs_queries
+    return asks or (isinstance(pattern, StatementPattern) and pattern.of_source)
 
 
 def with_evidence(schema: Schema, evidence: Evidence | None) -> Schema:

@@ -131,6 +131,8 @@ class Pattern:
         references: URLs; PostgreSQL's documentation first.
         Options: a frozen dataclass whose fields, with docstrings under them, are its settings.
         basis: what the findings are based on; see Basis.
+        weighs_queries: the findings are facts, but the application's queries decide how grave they are, or whether they
+            are worth more than a guess. So its source is read even where no other pattern asks for it.
         fold: which of its findings a report says once; see Fold.
         not_when: when the remedy should not be followed, one sentence.
         folder: the group that it is listed in, which settings can name; by default the folder of its file.
@@ -144,6 +146,7 @@ class Pattern:
     references: ClassVar[tuple[str, ...]] = ()
     not_when: ClassVar[str] = ""
     basis: ClassVar[Basis] = Basis.FACTS
+    weighs_queries: ClassVar[bool] = False
     fold: ClassVar[Fold] = Fold.PLACE
     Options: ClassVar[type[Any]] = NoOptions
 

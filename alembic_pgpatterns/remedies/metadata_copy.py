@@ -154,13 +154,18 @@ def _remove_other_dialects(table: Table, new: Table) -> None:
 
 
 def _is_for_others(item: Any) -> bool:
-    dialects = getattr(getattr(item, "_ddl_if", None), "dialect", None)
-    if dialects is not None:
-        return _dialect.name not in ((dialects,) if isinstance(dialects, str) else dialects)
+    nothing: Any = None
+    compiler = _dialect.ddl_compiler(_dialect, nothing)
+    condition = getattr(item, "_ddl_if", None)
+    if condition is not None:
+        try:
+            return not condition._should_execute(item, item, None, compiler=compiler)
+        except Exception:
+            # A condition that asks the connection; most are true for PostgreSQL.
+            return False
     # What ddl_if() replaced; applications still use it. Types have rules of their own, which Alembic respects.
     rule = None if getattr(item, "_type_bound", False) else getattr(item, "_create_rule", None)
-    nothing: Any = None
-    return rule is not None and not rule(_dialect.ddl_compiler(_dialect, nothing))
+    return rule is not None and not rule(compiler)
 
 
 def _drop_repeated(new: Table, pairs: Iterable[tuple[Any, Any]]) -> None:

@@ -130,13 +130,15 @@ class Child:
         server: Mapping[str, str],
         search_path: str | None,
         objects: Sequence[filters.Named],
+        plugin: bool,
     ) -> list[bool]:
         """For each object: whether env.py keeps autogenerate from looking at it."""
         items = self._items(run, number)
         with self._models_alone(items) as metadatas:
             driver = next((item.facts.driver for item in items), "")
             contexts = [item.context for item in items]
-            return filters.left_out(contexts, metadatas, objects, models.Session(server, driver, search_path))
+            session = models.Session(server, driver, search_path)
+            return filters.left_out(contexts, metadatas, objects, session, plugin=plugin)
 
     def _items(self, run: int, number: int | None) -> list[Configured]:
         items = self._runs[run].configured

@@ -16,25 +16,38 @@ and the object's own name."""
 
 
 def left_out(
-    contexts: Iterable[Any], metadatas: Sequence[Any], objects: Sequence[Named], session: Session
+    contexts: Iterable[Any], metadatas: Sequence[Any], objects: Sequence[Named], session: Session, *, plugin: bool
 ) -> list[bool]:
     """For each object: whether the filters of env.py hide it, or its table.
+
+    Alembic alone knows nothing of ``ddl_if()``: it takes what that leaves to another dialect for declared.
 
     Args:
         contexts: the MigrationContext of each ``context.configure``.
         metadatas: the models.
         objects: what differs between models and database.
         session: a connection to the database.
+        plugin: whether our plugin compares, which knows of ``ddl_if()``.
     """
+    by_models = [not plugin and _has_condition(metadatas, item) for item in objects]
     # Alembic has name filters since 1.5.
     filterable = hasattr(AutogenContext, "run_name_filters")
     filtering = [AutogenContext(item, autogenerate=False) for item in contexts if filterable and _has_filters(item)]
     if not filtering or not objects:
-        return [False] * len(objects)
+        return by_models
     reflected = session.run(lambda connection: _reflected(connection, {(item[1], item[2]) for item in objects}))
     sides = _Sides(metadatas, reflected)
     # An object of two databases with one set of models is hidden only if each of them hides it.
-    return [all(_hides(context, sides, item) for context in filtering) for item in objects]
+    hidden = [all(_hides(context, sides, item) for context in filtering) for item in objects]
+    return list(map(any, zip(by_models, hidden, strict=True)))
+
+
+def _has_condition(metadatas: Sequence[Any], item: Named) -> bool:
+    """Whether the models declare an index or constraint of that name for some dialects only."""
+    kind, schema, table, name = item
+    of_models, _ = _Sides(metadatas, sqlalchemy.MetaData()).tables(schema, table)
+    part = _part(of_models, kind, name) if kind not in ("", "table", "column") and name is not None else None
+    return getattr(part, "_ddl_if", None) is not None
 
 
 def _hides(context: AutogenContext, sides: _Sides, item: Named) -> bool:

@@ -97,7 +97,8 @@ PAIRS: dict[str, tuple[str, ...]] = {
     ),
     "what another dialect creates": (
         box(FLAGS, "Index('i', 's')", "CheckConstraint('len(s) > 1', name='c').ddl_if(dialect='mssql')"),
-        f"t = {box(FLAGS)}; Index('i', t.c.s).ddl_if(dialect=('mysql', 'sqlite')); Index('o', t.c.s)",
+        f"t = {box(FLAGS)}; Index('i', t.c.s).ddl_if(dialect=('mysql', 'sqlite')); Index('o', t.c.s); "
+        "Index('c', t.c.s).ddl_if(callable_=lambda *_, dialect, **kw: dialect.name.startswith('spanner'))",
         box(FLAGS, "CheckConstraint('s IS JSON', name='o', _create_rule=lambda c: c.dialect.name == 'oracle')"),
     ),
     "names that SQLAlchemy refuses": (

@@ -147,7 +147,10 @@ class Base(DeclarativeBase):
 
 class Item(Base):
     __tablename__ = "item"
-    __table_args__ = (Index("ix_item_other_id", "other_id"),)
+    __table_args__ = (
+        Index("ix_item_other_id", "other_id"),
+        Index("ix_spanner", "code").ddl_if(callable_=lambda *_, dialect, **kw: dialect.name == "spanner"),
+    )
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     size: Mapped[int] = mapped_column(BigInteger)
     other_id: Mapped[int] = mapped_column(ForeignKey("item.id"))
@@ -184,6 +187,7 @@ CREATE TABLE item (
     ready boolean, shown boolean, CONSTRAINT by_hand UNIQUE (code)
 );
 CREATE INDEX ix_hidden ON item (size);
+CREATE INDEX ix_spanner ON item (code);
 CREATE INDEX ix_by_hand ON item (code, size);
 CREATE TABLE place (id bigserial PRIMARY KEY);
 CREATE TABLE visit_log (id bigserial PRIMARY KEY, began bigint NOT NULL, ended bigint NOT NULL);

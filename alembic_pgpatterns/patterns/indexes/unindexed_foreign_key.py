@@ -64,6 +64,7 @@ class UnindexedForeignKey(SchemaPattern):
     severity = Severity.WARNING
     action = Action.ENFORCE
     fold = Fold.TABLE
+    weighs_queries = True
     not_when = (
         "Leave it out if the parent's rows are never deleted, its key never changes, and nobody joins the tables."
     )

@@ -44,6 +44,7 @@ class UniqueAcrossSoftDeleted(SchemaPattern):
 
     severity = Severity.WARNING
     action = Action.SUGGEST
+    weighs_queries = True
     not_when = "Keep it if a deleted row may be restored, or if its key must never be used again."
     Options = UniqueAcrossSoftDeletedOptions
     references = ("https://www.postgresql.org/docs/current/indexes-partial.html#INDEXES-PARTIAL-EX3",)

@@ -23,9 +23,9 @@ class ModelDrift(HistoryPattern):
     enums, identity and its options, sequences, generated columns, MATCH, comments of constraints and policies. Both
     schemas are created on a server and read from its catalog, so differences in spelling do not matter.
 
-    If the database accepts everything that the models write (it has a default that the models lack, or a wider type),
-    the finding is an info. Not reported: tables that the models do not name, and rules and policies on tables for which
-    the models declare none.
+    If the database accepts everything that the models write (it has a default that the models lack, a wider type, or
+    another comment), the finding is an info. Not reported: tables that the models do not name, and rules and policies
+    on tables for which the models declare none.
     """
 
     fold = Fold.NONE

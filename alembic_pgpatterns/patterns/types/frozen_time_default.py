@@ -55,15 +55,25 @@ class FrozenTimeDefault(SchemaPattern):
             if column.type.name in TIMES and not column.type.array and column.generated is None:
                 moment = _moment(column)
                 if moment is not None:
-                    name = quote(column.name)
                     yield self.finding(
                         at=column,
                         message=f"the default of {column.identifier} is one moment, {moment}, the same for all rows",
-                        remedy=Advice(
-                            "Use server_default=func.now(), or default=datetime.now without parentheses "
-                            f"(ALTER TABLE {column.table} ALTER COLUMN {name} SET DEFAULT now())."
-                        ),
+                        remedy=Advice(_FUNCTION if column.default is None else _instead(column)),
                     )
+
+
+_FUNCTION = (
+    "Give default a function in place of its result: datetime.now without parentheses, or "
+    "lambda: datetime.now() + timedelta(days=14). It then runs for each row."
+)
+
+
+def _instead(column: Column) -> str:
+    name = quote(column.name)
+    return (
+        "Use server_default=func.now(), or default=datetime.now without parentheses "
+        f"(ALTER TABLE {column.table} ALTER COLUMN {name} SET DEFAULT now())."
+    )
 
 
 def _moment(column: Column) -> str | None:

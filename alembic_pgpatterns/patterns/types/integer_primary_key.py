@@ -32,6 +32,7 @@ class IntegerPrimaryKey(SchemaPattern):
 
     severity = Severity.WARNING
     action = Action.ENFORCE
+    weighs_queries = True
     fold = Fold.ALL
     not_when = "Keep it for a list that is known to stay short, such as countries."
     references = (
