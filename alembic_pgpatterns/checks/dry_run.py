@@ -12,7 +12,7 @@ from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.env_run import run_env
 from alembic_pgpatterns.controller.head_schema import RunAt, enriched
 from alembic_pgpatterns.controller.history import Revision
-from alembic_pgpatterns.controller.models import Models, names_plugin, read_models
+from alembic_pgpatterns.controller.models import Models, read_models
 from alembic_pgpatterns.controller.revision_tracer import RevisionTracer, State, read_state
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
@@ -146,7 +146,7 @@ def _new(run: RunContext, before: States, after: States, result: EnvResult, base
         if not item.database:
             continue
         old, new = before[item.database].schema, after[item.database].schema
-        declared = Models(result.run, number, item.models, by_plugin=names_plugin(item.plugins))
+        declared = Models(result.run, number, item.models, by_plugin=item.by_plugin)
         models = read_models(run, declared, new.default_schema).schema
         # An empty database gets no models: findings about the models as a whole belong to the first revision only.
         earlier = enriched(old, models if old.tables else None)

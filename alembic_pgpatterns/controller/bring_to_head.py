@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.env_run import Databases, explained, handlers, run_env, went, without_configure
-from alembic_pgpatterns.controller.models import NO_MODELS, Models, names_plugin
+from alembic_pgpatterns.controller.models import NO_MODELS, Models
 from alembic_pgpatterns.controller.position import EMPTY, Position
 from alembic_pgpatterns.controller.process import ProjectFailed
 from alembic_pgpatterns.controller.project import Project
@@ -92,11 +92,11 @@ def _by_env_py(run: RunContext, upgraded: Upgraded) -> AtHead:
             name=item.database,
             label=_label(upgraded, item.database),
             version_tables=(_version_table(server, item),),
-            models=Models(result.run, number, item.models, item.search_path, names_plugin(item.plugins)),
+            models=Models(result.run, number, item.models, item.search_path, item.by_plugin),
             default_schema=item.default_schema,
             blame_facts=upgraded.position.blame[item.database],
             real_parameters=result.real_parameters.get(item.database),
-            enforced=names_plugin(item.plugins),
+            enforced=item.by_plugin,
         )
         for number, item in enumerate(result.configured)
         if is_at(project, server, item, project.heads)
@@ -222,7 +222,7 @@ OPT_IN = (
 
 def _opt_in(project: Project, result: EnvResult) -> Iterator[str]:
     """How to name the plugin in env.py, if the project's autogenerate has models but does not use the plugin."""
-    unaware = [item for item in result.configured if item.models and not names_plugin(item.plugins)]
+    unaware = [item for item in result.configured if item.models and not item.by_plugin]
     if unaware and result.own_environment is None:
         yield (
             f"{relative(str(project.env_py.absolute()))} does not name the plugin, so autogenerate does not follow the "

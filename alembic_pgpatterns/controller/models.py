@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -33,7 +32,6 @@ class Models:
 
 
 NO_MODELS = Models()
-PLUGIN = "alembic_pgpatterns"
 
 
 NO_TABLE = Skipped(
@@ -79,11 +77,6 @@ def read_models(run: RunContext, models: Models, default_schema: str) -> ModelSc
             metadatas=tuple(replace(item, by_plugin=models.by_plugin) for item in result.schema.metadatas),
         )
     )
-
-
-def names_plugin(plugins: Sequence[str] | None) -> bool:
-    """Whether ``autogenerate_plugins`` of env.py, names or globs, names this package."""
-    return any(fnmatch.fnmatchcase(PLUGIN, name) for name in plugins or ())
 
 
 def create_models(
@@ -146,7 +139,7 @@ def left_out(
     ]
     parameters = run.server.by_socket(database)
     result: list[bool] = run.project.request(
-        "left_out", models.run, models.number, parameters, models.search_path, objects, models.by_plugin,
+        "left_out", models.run, models.number, parameters, models.search_path, objects,
         handlers=handlers(run, Databases()),
     )  # fmt: skip
     return result

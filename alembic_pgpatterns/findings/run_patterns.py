@@ -12,8 +12,8 @@ from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.findings.detected import detected
 from alembic_pgpatterns.findings.skipped import Skipped
+from alembic_pgpatterns.findings.tables_left_alone import as_guesses
 from alembic_pgpatterns.findings.together import agree
-from alembic_pgpatterns.findings.unused_tables import as_guesses
 from alembic_pgpatterns.patterns import Finding, Needs, SchemaPattern, ServerPattern
 from alembic_pgpatterns.schema.model import Name, Namespace, OverlongItem, Schema, Sequence
 

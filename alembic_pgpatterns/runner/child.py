@@ -130,7 +130,6 @@ class Child:
         server: Mapping[str, str],
         search_path: str | None,
         objects: Sequence[filters.Named],
-        plugin: bool,
     ) -> list[bool]:
         """For each object: whether env.py keeps autogenerate from looking at it."""
         items = self._items(run, number)
@@ -138,7 +137,9 @@ class Child:
             driver = next((item.facts.driver for item in items), "")
             contexts = [item.context for item in items]
             session = models.Session(server, driver, search_path)
-            return filters.left_out(contexts, metadatas, objects, session, plugin=plugin)
+            return filters.left_out(
+                contexts, metadatas, objects, session, plugin=any(item.facts.by_plugin for item in items)
+            )
 
     def _items(self, run: int, number: int | None) -> list[Configured]:
         items = self._runs[run].configured

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -133,6 +134,11 @@ class ConfiguredDatabase:
     applied: tuple[str, ...] = ()
     search_path: str | None = None
     default_schema: str | None = None
+
+    @property
+    def by_plugin(self) -> bool:
+        """Whether ``autogenerate_plugins`` of env.py, names or globs, names this package."""
+        return any(fnmatch.fnmatchcase("alembic_pgpatterns", name) for name in self.plugins or ())
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from alembic_pgpatterns.evidence.model import Condition, Evidence, Place, QueryShape, Use
 from alembic_pgpatterns.findings.causes import by_cause
-from alembic_pgpatterns.findings.unused_tables import as_guesses
+from alembic_pgpatterns.findings.tables_left_alone import as_guesses
 from alembic_pgpatterns.patterns import Severity, registry
 from alembic_pgpatterns.patterns._growth import likely_grows
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.catalog.seeds import with_seeds
-from alembic_pgpatterns.schema.model import ModelMetaData, Name, Policy, Schema
+from alembic_pgpatterns.schema.model import Location, ModelMetaData, Name, Policy, Schema
+from alembic_pgpatterns.schema.origin import Origin
 from tests.patterns.handmade import ITEM, PARENT, column, foreign, found, index, query, table, unique
 
 
@@ -287,3 +289,13 @@ def test_details_are_as_many_as_what_they_are_about(name: str, grows: bool) -> N
     of_name = Name("public", name)
     details = table(column("by_id", table=of_name), foreign("by_id", table=of_name), name=of_name)
     assert likely_grows(Schema("database", (details, table(name=PARENT))), details) is grows
+
+
+@pytest.mark.parametrize(
+    ("path", "guess"), [(".venv/lib/python3.12/site-packages/history/log.py", True), ("app/history/log.py", False)]
+)
+def test_a_table_of_a_library_has_no_line_to_change(path: str, guess: bool) -> None:
+    item = replace(table(column("note")), origin=Origin(Location(path, 5)))
+    schema = Schema("database", (item,))
+    found = [registry()[name]().finding(item, "x") for name in ("varchar-length", "missing-primary-key")]
+    assert [finding.guess for finding in as_guesses(found, schema)] == [guess, False]

@@ -1,20 +1,33 @@
-"""Tables that only the database has and no query asks for: copies that a revision left, and what nobody dropped."""
+"""Tables whose shape nobody of the project decides: what only the database has and no query asks for (copies that a
+revision left), and what a library declares.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from alembic_pgpatterns.patterns import Finding, Severity, registry
 from alembic_pgpatterns.schema.model import Name, Schema
 
+_INSTALLED = {"site-packages", "dist-packages"}
 ALWAYS = frozenset({"security"})
-"""Folders of patterns whose findings count for tables that nobody uses, too: their rows can still be read."""
+"""Folders of patterns whose findings count for such tables, too: their rows can still be read."""
 
 
 def as_guesses(findings: Iterable[Finding], schema: Schema) -> list[Finding]:
-    """The findings; those about the shape of a table that nothing uses are guesses, unless they are errors."""
-    unused = unused_tables(schema)
-    return [item.but(guess=True) if item.table in unused and _is_of_shape(item) else item for item in findings]
+    """The findings; those about the shape of a table that is left alone are guesses, unless they are errors."""
+    left_alone = unused_tables(schema) | tables_of_libraries(schema)
+    return [item.but(guess=True) if item.table in left_alone and _is_of_shape(item) else item for item in findings]
+
+
+def tables_of_libraries(schema: Schema) -> frozenset[Name]:
+    """The tables whose models stand in installed packages: the project has no line that it could change."""
+    return frozenset(
+        table.name
+        for table in schema.tables
+        if table.origin.location is not None and _INSTALLED & {*Path(table.origin.location.path).parts}
+    )
 
 
 def unused_tables(schema: Schema) -> frozenset[Name]:
