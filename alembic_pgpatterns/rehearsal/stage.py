@@ -76,7 +76,7 @@ class Stage:
 
     def _advance(self, revisions: frozenset[str]) -> None:
         missing = self.run.project.in_order(revisions - self.done)
-        demand_env_py(run_env(self.run, Steps("up", missing), self.databases), self.run.settings)
+        demand_env_py(run_env(self.run, Steps("missing", missing), self.databases), self.run.settings)
         self.done |= revisions
 
     def carry(self, filled: Mapping[str, str], revisions: frozenset[str]) -> None:

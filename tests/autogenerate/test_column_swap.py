@@ -12,10 +12,12 @@ from tests.autogenerate.catalog_snapshot import everything
 
 BEFORE = """
 author = Table("author", metadata, Column("id", Integer, primary_key=True, comment="its number"),
-    Column("boss_id", ForeignKey("author.id", name="author_boss")), Column("name", Text))
+    Column("boss_id", ForeignKey("author.id", name="author_boss", deferrable=True, initially="DEFERRED")),
+    Column("name", Text))
 book = Table("book", metadata,
     Column("id", Integer, Identity(always=True, start=100, increment=5), primary_key=True),
-    Column("author_id", Integer, ForeignKey("author.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("author_id", Integer, ForeignKey("author.id", ondelete="CASCADE", deferrable=True), nullable=False,
+        index=True),
     Column("pages", Integer, CheckConstraint("pages > 0", name="book_pages"), nullable=False, server_default="7"),
     Column("shelf", Integer), Column("Odd One", Integer), Column("word", Text),
     UniqueConstraint("shelf", "Odd One", name="book_place", deferrable=True, initially="DEFERRED"),

@@ -71,6 +71,22 @@ def rehearsed(project: Project, *arguments: str) -> tuple[int, str, str]:
     return run.returncode, run.stdout, run.stderr
 
 
+def test_a_database_that_prepare_builds_at_a_revision(project: Project) -> None:
+    """As of a history whose first revisions are gone, or do not start from an empty database."""
+    project.write(
+        "before.sql",
+        "CREATE TABLE t (id bigint PRIMARY KEY, name text); CREATE TABLE alembic_version (version_num varchar(32)); "
+        "INSERT INTO alembic_version VALUES ('a1')",
+    )
+    project.write("pyproject.toml", '[tool.alembic_pgpatterns]\nprepare = "before.sql"\n')
+    code, out, _ = rehearsed(project, "--since", "a1", *FEW)
+    assert code == 1
+    assert "fails-with-rows" in out
+    checked = project.alembic("pgcheck", "--since", "a1", "--all")
+    assert "blocking-not-null" in checked.stdout
+    assert "NOT CHECKED" not in checked.stdout + checked.stderr
+
+
 def test_own_rows_that_fail_are_said_with_their_file(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     project.write("rows.sql", "INSERT INTO t VALUES (1);\nINSERT INTO no_such_table VALUES (1);")
     code, out, err = pgrehearse(capsys, "b2", "--seed-rows", "rows.sql", *FEW)

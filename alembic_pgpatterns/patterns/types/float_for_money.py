@@ -153,6 +153,7 @@ class FloatForMoney(SchemaPattern):
 def _advice(column: Column) -> Advice:
     name = quote(column.name)
     return Advice(
-        f"Use numeric. ALTER TABLE {column.table} ALTER COLUMN {name} TYPE numeric USING round({name}::numeric, …) "
-        f"rewrites the table; decide first to how many digits the stored amounts are meant."
+        f"Use numeric; decide first to how many digits the stored amounts are meant. From the model, the plugin's "
+        f"autogenerate changes existing rows in stages; alone, ALTER TABLE {column.table} ALTER COLUMN {name} TYPE "
+        f"numeric USING round({name}::numeric, …) rewrites the table."
     )

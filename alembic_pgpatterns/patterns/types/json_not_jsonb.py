@@ -51,6 +51,7 @@ def _advice(column: Column) -> Advice:
     name, new = quote(column.name), "jsonb[]" if column.type.array else "jsonb"
     where = f" as the impl of {column.type.decorator}" if column.type.decorator else ""
     return Advice(
-        f"JSONB{where}, where neither the order of keys nor duplicate keys matter. Existing rows: ALTER TABLE "
-        f"{column.table} ALTER COLUMN {name} TYPE {new} USING {name}::{new} rewrites the table."
+        f"JSONB{where}, where neither the order of keys nor duplicate keys matter. From the model, the plugin's "
+        f"autogenerate changes existing rows in stages; alone, ALTER TABLE {column.table} ALTER COLUMN {name} "
+        f"TYPE {new} USING {name}::{new} rewrites the table."
     )

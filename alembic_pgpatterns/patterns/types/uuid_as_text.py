@@ -113,12 +113,18 @@ def _in_key(table: Table, name: str) -> bool:
 
 def _remedy(column: Column, has_foreign_key: bool, obstacle: str | None, around: str | None) -> Remedy:
     name = quote(column.name)
+    together = None
     if has_foreign_key:
-        obstacle = "foreign keys connect it to other columns: drop them, change all of these columns, add them again"
+        together = "together with the columns that foreign keys connect it to"
     elif column.default is not None:
-        obstacle = f"its default is {column.default}: drop it, change the type, and set one of type uuid"
+        together = f"with a default of type uuid in place of {column.default}"
     elif isinstance(column.python_default, str):
-        obstacle = "a default in Python makes text: let it make a uuid.UUID at the same time"
+        together = "with a default that makes a uuid.UUID and no text"
+    if together is not None:
+        return Advice(
+            f"Make it Uuid in the models, {together}: then the plugin's autogenerate writes the change (USING "
+            f"{name}::uuid), in stages where nothing stands in the way."
+        )
     if obstacle is not None:
         return Advice(f"Write the change to uuid in a revision yourself (USING {name}::uuid), because {obstacle}.")
     change = TypeChange(column.table, column.name, column.type.display, "uuid", using=f"{name}::uuid")
