@@ -39,7 +39,7 @@ def flask_applications(folder: Path) -> tuple[str, ...]:
         f"{source.module}:{item.name}"
         for source in sources
         for item in _functions(source.tree)
-        if item.name in factories and _needs_nothing(item)
+        if item.name in factories and _needs_nothing(item) and not item.name.startswith("_")
     ]
     return tuple(dict.fromkeys([*sorted(made, key=_depth), *sorted(by_factory, key=_depth)]))
 

@@ -245,8 +245,9 @@ def _look_for_ways(run: RunContext, result: EnvResult) -> None:
     """
     failed = result.failure is not None or result.own_environment is not None or not result.configured
     if failed and run.project.is_looking and run.settings.upgrade_command is None:
-        all_ways = tuple(ways_of(result, run.settings, run.server, Path(run.project.script.folder)))
-        all_ways = all_ways or tuple(of_mode(result, run.settings, run.project.ways))
+        folder, tried = Path(run.project.script.folder), run.project.ways
+        all_ways = tuple(ways_of(result, run.settings, run.server, folder, tried))
+        all_ways = all_ways or tuple(of_mode(result, run.settings, tried))
         if not all_ways and result.failure is not None:
             all_ways = tuple(of_old_revision(result, run.settings, _pending(run, result)))
             if all_ways and run.project.tries_all:

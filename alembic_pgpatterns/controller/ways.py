@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -83,7 +83,9 @@ def with_ways(settings: Settings, ways: Iterable[Way]) -> Settings:
     return settings
 
 
-def ways_of(result: EnvResult, settings: Settings, server: Server, migrations: Path) -> Iterator[Way]:
+def ways_of(
+    result: EnvResult, settings: Settings, server: Server, migrations: Path, tried: Sequence[Way] = ()
+) -> Iterator[Way]:
     """What could be tried after a run of env.py that failed.
 
     Args:
@@ -91,6 +93,7 @@ def ways_of(result: EnvResult, settings: Settings, server: Server, migrations: P
         settings: that it had.
         server: it ran on.
         migrations: the folder of env.py.
+        tried: before.
     """
     by_kind: dict[str, list[Need]] = {}
     for need in result.needs:
@@ -109,7 +112,7 @@ def ways_of(result: EnvResult, settings: Settings, server: Server, migrations: P
         reason = f"the project demands {', '.join(options)} of Alembic's configuration"
         yield Way("alembic_options", {**settings.alembic_options, **options}, reason, automatic=False)
         return
-    yield from _of_application(by_kind, settings)
+    yield from _of_application(by_kind, settings, tried)
     if by_kind.get("module") and PATH_OPTION not in settings.alembic_options:
         yield from _of_module(by_kind["module"][0].name, settings, import_root(migrations.absolute()))
     if by_kind.get("sqlite") and not settings.replace_sqlite:
@@ -127,16 +130,21 @@ def ways_of(result: EnvResult, settings: Settings, server: Server, migrations: P
         yield from _from_models(result, result.failure, settings)
 
 
-def _of_application(needs: Mapping[str, list[Need]], settings: Settings) -> Iterator[Way]:
-    """What makes the application that env.py asks for: the likeliest, and the next one where that cannot be had."""
+def _of_application(needs: Mapping[str, list[Need]], settings: Settings, tried: Sequence[Way]) -> Iterator[Way]:
+    """What makes the application that env.py asks for: the likeliest, and the next one where that cannot be had.
+
+    Where none can be had, people have to know why the likeliest cannot.
+    """
     searches = {"flask_app": flask_applications, "advanced_alchemy": alchemy_configurations}
     for name, search in searches.items():
         current = getattr(settings, name)
         is_refused = current is not None and settings.sources.get(name) == FOUND_OUT and "application" in needs
         if is_refused or (name in needs and current is None):
             candidates = search(Path.cwd())
-            rest = candidates[candidates.index(current) + 1 :] if current in candidates else candidates
-            yield from (Way(name, item, _APPLICATIONS[name].format(item)) for item in rest[:1])
+            done = {current, *(way.value for way in tried if way.setting == name)}
+            rest = [item for item in candidates if item not in done]
+            chosen = rest[:1] or [item for item in candidates[:1] if item != current]
+            yield from (Way(name, item, _APPLICATIONS[name].format(item)) for item in chosen)
 
 
 _APPLICATIONS = {

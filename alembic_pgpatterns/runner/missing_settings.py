@@ -22,7 +22,8 @@ from alembic_pgpatterns.runner.missing_files import MissingFile, missing_file
 from alembic_pgpatterns.runner.url_drivers import is_given_url, other_urls, url_for_project
 
 _IN_OWN_WORDS = re.compile(
-    r"(?i:environment variable|env var)s?:? [`'\"]?([A-Z][A-Z0-9_]{2,})\b"
+    r"(?i:environment variable|env var)(?:s|\(s\))?:? [\[`'\"]*"
+    r"([A-Z][A-Z0-9_]{2,}(?:['\"`]?,? [`'\"]?[A-Z][A-Z0-9_]{2,})*)\b"
     r"|\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)[`'\"]? (?i:environment variable|env var)\b"
     r"|(?:\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)[`'\"]? or [`'\"]?)?"  # either of two: the one that is named first
     r"\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)[`'\"]?(?i: (?:is|was|must be|has to be|needs to be))?"
@@ -126,9 +127,9 @@ def missing(error: BaseException) -> Iterator[tuple[str, str]]:
     # Only in what nobody but the project can mean: SQLAlchemy's errors quote SQL, whose names may look the same.
     if type(error).__module__ in ("builtins", "__main__") or not str(type(error).__module__).startswith(LIBRARIES):
         for match in _IN_OWN_WORDS.finditer(message):
-            name = next(filter(None, match.groups()))
-            if name not in os.environ and not other_key(error, name):
-                yield name, value_for(name)
+            names = re.findall(r"\w+", next(filter(None, match.groups())))
+            missing_names = (name for name in names if name not in os.environ and not other_key(error, name))
+            yield from ((name, value_for(name)) for name in missing_names)
 
 
 def _urls_after_all(error: BaseException, message: str) -> Iterator[tuple[str, str]]:

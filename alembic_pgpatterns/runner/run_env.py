@@ -30,7 +30,7 @@ from alembic_pgpatterns.runner.paths import relative, several
 from alembic_pgpatterns.runner.script_directory import ProjectScripts
 from alembic_pgpatterns.runner.server_access import ServerAccess
 from alembic_pgpatterns.runner.supplied import supplied
-from alembic_pgpatterns.runner.supplies import load_models, watched_attributes, without_tables
+from alembic_pgpatterns.runner.supplies import Lent, load_models, watched_attributes, without_tables
 from alembic_pgpatterns.server.redirect import Routes, redirect
 
 if TYPE_CHECKING:
@@ -145,6 +145,8 @@ def _run_with_connection(run: EnvRun) -> None:
         return
 
     def with_attributes(connection: Any) -> None:
+        # Some env.py take it for an engine: the same entry may hold what engine_from_config() returns otherwise.
+        connection.connect = lambda: Lent(connection)
         run.project.config.attributes.update(dict.fromkeys(names, connection))
         _run(run)
         # Alembic does not commit a transaction that was open before it began; the program that hands over the

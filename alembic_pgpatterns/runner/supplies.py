@@ -44,6 +44,26 @@ class AskedValues(dict[str, Any]):
         return present
 
 
+class Lent:
+    """A connection that somebody else closes."""
+
+    def __init__(self, connection: Any) -> None:
+        """``connection``: of SQLAlchemy."""
+        self._connection = connection
+
+    def __enter__(self) -> Any:
+        return self._connection
+
+    def __exit__(self, *error: object) -> None:
+        """It stays open."""
+
+    def close(self) -> None:
+        """It stays open."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
 def watched_attributes(config: Any) -> AskedValues:
     """The attributes of a configuration, which from now on note what is missing."""
     if not isinstance(config.attributes, AskedValues):

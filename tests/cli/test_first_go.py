@@ -6,6 +6,7 @@ import json
 import tomllib
 from dataclasses import replace
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
@@ -74,15 +75,20 @@ if url.startswith("sqlite"):
     assert "SHOP_DATABASE_URL" in hints(check(project))
 
 
-def test_a_connection_in_the_attributes(project: Project) -> None:
-    project.write(
-        "migrations/env.py",
-        "from alembic import context\n"
-        "connection = context.config.attributes.get('connection')\n"
-        "if connection is None:\n    raise RuntimeError('run it by our own program')\n"
-        "context.configure(connection=connection)\n"
-        "with context.begin_transaction():\n    context.run_migrations()\n",
-    )
+TAKES = (
+    "connection = context.config.attributes.get('connection')\nif connection is None:\n    raise RuntimeError('ours')\n"
+)
+RUNS = "context.configure(connection={})\nwith context.begin_transaction():\n    context.run_migrations()\n"
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [RUNS.format("connection"), f"with connection.connect() as inner:\n{indent(RUNS.format('inner'), '    ')}"],
+)
+@pytest.mark.sample(2)
+def test_a_connection_in_the_attributes(project: Project, runs: str) -> None:
+    """Some take an engine from there."""
+    project.write("migrations/env.py", f"from alembic import context\n{TAKES}{runs}")
     report = check(project)
     assert 'attributes = ["connection"]' in hints(report)
     assert "missing-lock-timeout" not in {item["what"] for item in report["skipped"]}

@@ -14,6 +14,7 @@ FLASK = {
     "a module with app": ({"main.py": "from flask import Flask\napp = Flask(__name__)"}, ["main"]),
     "a module with another name": ({"web.py": "import flask\nserver = flask.Flask(__name__)"}, ["web:server"]),
     "a factory": ({"shop/factory.py": FACTORY.format("make", "config=None")}, ["shop.factory:make"]),
+    "a function of a module's own makes it for something else": ({"ui.py": FACTORY.format("_signed", "")}, []),
     "a factory in a package": (
         {"shop/__init__.py": FACTORY.format("create_app", "*, debug=False")},
         ["shop:create_app"],

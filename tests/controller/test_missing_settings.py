@@ -26,6 +26,8 @@ from alembic_pgpatterns.runner.missing_settings import missing, settings_to_add
         (ValueError("`DATABASE_URL` environment variable is required"), {"DATABASE_URL": "{url}"}),
         (Exception("Unable to find the SHOP_CONN_STR environment variable. Add it."), {"SHOP_CONN_STR": "{url}"}),
         (ValueError("SHOP_KEY_BASE64 is not set"), {"SHOP_KEY_BASE64": MADE_UP_KEY}),
+        (RuntimeError("Missing environment variable(s): SHOP_KEY, SHOP_PORT"), {"SHOP_KEY": None, "SHOP_PORT": "5432"}),
+        (ValueError("Set the environment variables ['SHOP_KEY', 'SHOP_HOST']"), {"SHOP_KEY": None, "SHOP_HOST": None}),
         (RuntimeError("the table SHOP_ITEM is empty"), {}),
         (RuntimeError("shop_url is not set"), {}),
         (ValueError("PATH is not set"), {}),
