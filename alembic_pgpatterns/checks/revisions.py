@@ -29,11 +29,12 @@ from alembic_pgpatterns.findings.revision_patterns import run_history_patterns, 
 from alembic_pgpatterns.findings.run_patterns import unique
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.output.counts import counted
-from alembic_pgpatterns.output.files import read_regular
+from alembic_pgpatterns.output.files import read_text
 from alembic_pgpatterns.patterns import HistoryPattern, Pattern, RevisionPattern
 from alembic_pgpatterns.patterns.revisions.breaks_old_code import BreaksOldCode
 from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
 from alembic_pgpatterns.patterns.revisions.slowed_statement import SlowedStatement
+from alembic_pgpatterns.processes import newer_python
 from alembic_pgpatterns.revisions.model import Broken, History, RevisionRun
 from alembic_pgpatterns.runner.paths import relative
 from alembic_pgpatterns.schema.model import Location
@@ -158,7 +159,7 @@ def _history(project: Project, runs: tuple[RevisionRun, ...]) -> History:
 
 def _autocommit_blocks(paths: Iterable[str]) -> Iterator[Location]:
     for path in dict.fromkeys(paths):
-        tree = ast.parse(read_regular(Path(path)))
+        tree = newer_python.parse(read_text(Path(path)))
         calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _is_autocommit_block(node)]
         yield from (Location(path, call.lineno) for call in calls[:1])
 

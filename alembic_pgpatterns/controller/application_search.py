@@ -9,6 +9,7 @@ from pathlib import Path
 
 from alembic_pgpatterns.controller.model_search import project_files
 from alembic_pgpatterns.output.files import read_text
+from alembic_pgpatterns.processes import newer_python
 
 _CONFIGURATIONS = ("SQLAlchemyAsyncConfig", "SQLAlchemySyncConfig")
 _PLUGINS = ("SQLAlchemyPlugin", "SQLAlchemyInitPlugin", "AdvancedAlchemy", "Litestar")
@@ -74,7 +75,7 @@ def _sources(folder: Path, root: Path, words: tuple[str, ...]) -> Iterator[_Sour
         try:
             text = read_text(path)
             if any(word in text for word in words):
-                yield _Source(_module(path, root), ast.parse(text))
+                yield _Source(_module(path, root), newer_python.parse(text))
         except (OSError, SyntaxError, ValueError, RecursionError):
             continue
 

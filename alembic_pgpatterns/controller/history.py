@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from alembic_pgpatterns.output.files import read_regular
+from alembic_pgpatterns.output.files import read_text
+from alembic_pgpatterns.processes import newer_python
 from alembic_pgpatterns.runner.messages import RevisionFacts
 from alembic_pgpatterns.runner.paths import several
 
@@ -219,5 +220,5 @@ def _tree(path: str, moment: int) -> ast.Module:
     """A file's syntax tree, cached."""
     # By time of change, because pgfix and pgrevision write revisions while they run.
     if (path, moment) not in _trees:
-        _trees[path, moment] = ast.parse(read_regular(Path(path)))
+        _trees[path, moment] = newer_python.parse(read_text(Path(path)))
     return _trees[path, moment]

@@ -7,9 +7,11 @@ import itertools
 import os
 import re
 from collections.abc import Collection, Iterator
+from functools import cache
 from pathlib import Path
 
 from alembic_pgpatterns.output.files import read_text
+from alembic_pgpatterns.processes import newer_python
 from alembic_pgpatterns.schema.names import Name
 
 MOST = 60
@@ -97,7 +99,20 @@ def project_files(folder: Path) -> Iterator[Path]:
 
 def _module(path: Path, root: Path) -> str:
     parts = path.relative_to(root).with_suffix("").parts
+    for number in (number for number, part in enumerate(parts[:-1]) if part in _SOURCES):
+        if not _is_package(root.joinpath(*parts[: number + 1])):
+            parts = parts[number + 1 :]
+            break
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+_SOURCES = ("src", "lib")
+"""Folders from which packages are imported (the src layout), unless they are packages themselves."""
+
+
+@cache
+def _is_package(folder: Path) -> bool:
+    return (folder / "__init__.py").exists() or _imports(folder, folder.name)
 
 
 def _declared(path: Path) -> set[str]:
@@ -106,7 +121,7 @@ def _declared(path: Path) -> set[str]:
         text = read_text(path)
         if not any(word in text for word in _DECLARES):
             return set()
-        tree = ast.parse(text)
+        tree = newer_python.parse(text)
     except (OSError, SyntaxError, ValueError, RecursionError):
         return set()
     return {name for node in ast.walk(tree) for name in _names(node)}

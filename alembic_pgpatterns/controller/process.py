@@ -24,7 +24,7 @@ from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.fences.allowed import Allowed, parse, together
 from alembic_pgpatterns.fences.stand import stand_in_kernel
-from alembic_pgpatterns.processes import traceback_text
+from alembic_pgpatterns.processes import newer_python, traceback_text
 from alembic_pgpatterns.processes.channel import Closed, receive, send
 from alembic_pgpatterns.processes.codec import CodecError
 from alembic_pgpatterns.processes.program import CAN_FORK, ProgramProcess, program
@@ -89,6 +89,7 @@ class Confinement:
             parts = [parse(text) for text in settings.allow_connect]
         except ValueError as error:
             raise SettingsError(f"allow_connect: {error}") from error
+        newer_python.parse_with(settings.python)
         return cls(
             settings.seconds, together(servers, *parts, *_server(settings.server)), _other(settings.python, fresh)
         )

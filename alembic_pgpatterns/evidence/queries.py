@@ -26,6 +26,7 @@ from alembic_pgpatterns.evidence.scope import (
     statements,
 )
 from alembic_pgpatterns.evidence.symbols import ClassDeclaration, FileFacts, FunctionFacts, Link, PathQuery
+from alembic_pgpatterns.processes import newer_python
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -41,7 +42,7 @@ def read_file(source: str, path: str, module: str) -> FileFacts:
     Raises:
         SyntaxError, ValueError: it is no Python of this version.
     """
-    tree = ast.parse(source)
+    tree = newer_python.parse(source)
     facts = FileFacts(path, module, source.count("\n") + 1)
     imports = imports_of(tree, module, path.endswith("__init__.py"))
     _Module(facts, imports, tree).read()
