@@ -34,7 +34,10 @@ def flask_applications(folder: Path) -> tuple[str, ...]:
     sources = list(_sources(folder, folder, ("Flask", "create_app", "_app(")))
     factories = {item.name for source in sources for item in _functions(source.tree) if _makes_flask(item)}
     made = [
-        _for_flask(source.module, name) for source in sources for name in _assigned(source.tree, {"Flask", *factories})
+        _for_flask(source.module, name)
+        for source in sources
+        for name, value in _assignments(source.tree)
+        if _is_flask(_called(value)) or _called(value) in factories
     ]
     by_factory = [
         f"{source.module}:{item.name}"
@@ -99,7 +102,12 @@ def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
 
 
 def _makes_flask(function: ast.FunctionDef) -> bool:
-    return any(_called(node) == "Flask" for node in ast.walk(function))
+    return any(_is_flask(_called(node)) for node in ast.walk(function))
+
+
+def _is_flask(name: str) -> bool:
+    """Whether a call makes an application: also of a class that somebody derived, such as ``APIFlask``."""
+    return name.endswith("Flask") and name[0].isupper()
 
 
 def _needs_nothing(function: ast.FunctionDef) -> bool:

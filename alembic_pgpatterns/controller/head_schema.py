@@ -18,6 +18,7 @@ from alembic_pgpatterns.controller.position import EMPTY, Position
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.scratch_databases import open_server
 from alembic_pgpatterns.controller.upgrade import Upgraded, resumes_alike, upgrade
+from alembic_pgpatterns.controller.ways import names_models
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.schema.model import Schema
@@ -245,8 +246,8 @@ def _models(run: RunContext, result: AtHead, database: Database, schema: Schema)
     if not database.models.count:
         return _found_models(run, result, database, schema, result.unnamed)
     models = read_models(run, database.models, schema.default_schema)
-    # Under advanced-alchemy's own program the application would have imported its models.
-    if NO_TABLE in models.skipped and run.settings.advanced_alchemy is not None:
+    # An env.py that imports a base alone: the application would have imported its models.
+    if NO_TABLE in models.skipped and not names_models(run.settings):
         return _found_models(run, result, database, schema, NO_TABLE)
     return database, models
 

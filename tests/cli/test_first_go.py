@@ -221,6 +221,16 @@ def test_models_that_env_py_does_not_name(project: Project, package: bool) -> No
     assert 'models = ["shop.core.tables"]' in (project.folder / "pyproject.toml").read_text()
 
 
+def test_an_env_py_that_imports_a_base_alone(project: Project) -> None:
+    """Its MetaData holds no table until the application imports the models."""
+    ini(project, "[alembic]\nscript_location = %(here)s/migrations\nprepend_sys_path = .\n")
+    project.env(models="from sqlalchemy import MetaData\ntarget_metadata = MetaData()\n", engine=ENGINE)
+    project.write("tables.py", BOOKS_AND_AUTHORS)
+    report = check(project)
+    assert [item["value"] for item in report["found_out"] if item["setting"] == "models"] == [["tables"]]
+    assert all(item["what"] != "models" for item in report["skipped"])
+
+
 @pytest.mark.long
 def test_models_that_cannot_be_used_are_named_with_the_reason(project: Project) -> None:
     ini(project, "[alembic]\nscript_location = %(here)s/migrations\nprepend_sys_path = .\n")

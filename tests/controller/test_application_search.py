@@ -42,6 +42,10 @@ FLASK = {
         },
         ["shop.app:create_app"],
     ),
+    "a class of its own": (
+        {"shop/app.py": "from apiflask import APIFlask\ndef create_app():\n    return APIFlask(__name__)\n"},
+        ["shop.app:create_app"],
+    ),
     "another framework's": ({"main.py": "from fastapi import FastAPI\napp = FastAPI()\n# no Flask here"}, []),
     "a file that is no Python": ({"main.py": "app = Flask(", "web.py": "app = Flask(__name__)"}, ["web"]),
 }
