@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 from alembic.util import CommandError
 
 from alembic_pgpatterns.output.secrets import without_secrets
+
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+(?=>)")
 
 
 def text_of(error: BaseException) -> str:
     """The message of an error. If its ``__str__`` fails, the message says so."""
     try:
-        return str(error)
+        # Where an object is in memory says nothing, and is different in each run.
+        return _ADDRESS.sub("", str(error))
     except Exception as inner:
         return f"(its text cannot be read: {type(inner).__name__})"
 

@@ -13,6 +13,7 @@ from alembic_pgpatterns.controller.env_run import run_env
 from alembic_pgpatterns.controller.head_schema import RunAt, enriched
 from alembic_pgpatterns.controller.history import Revision
 from alembic_pgpatterns.controller.models import Models, read_models
+from alembic_pgpatterns.controller.process import ProjectFailed
 from alembic_pgpatterns.controller.revision_tracer import RevisionTracer, State, read_state
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
@@ -33,6 +34,7 @@ class DryRun:
 
     ``new``: findings that the revisions brought. ``lost``: what their downgrade did not restore. ``plans``: what each
     file does to existing tables, in each database. ``unseen``: why that is not known.
+    ``one_way``: why nothing ran down, where a file has no function for it.
     ``schemas``: what each database holds with the revisions, by its name on the server.
     """
 
@@ -40,6 +42,7 @@ class DryRun:
     lost: tuple[Difference, ...]
     plans: tuple[Plan, ...] = ()
     unseen: str | None = None
+    one_way: str | None = None
     schemas: Mapping[str, Schema] = field(default_factory=dict)
 
 
@@ -71,8 +74,8 @@ def dry_run(at: RunAt, identifiers: Sequence[str], *, watched: bool = False, dow
         _run(at, Steps("up", names), "upgrade")
         runs, upgraded = (), states_of(result, run.server)
     lost: list[Difference] = []
-    if downgrade:
-        _run(at, Steps("down", names[::-1]), "downgrade")
+    one_way = None
+    if downgrade and (one_way := _down(at, names)) is None:
         downgraded = states_of(result, run.server)
         result = _run(at, Steps("up", names), "the second upgrade")
         lost = [item for name, old in start.items() for item in differences(old.schema, downgraded[name].schema)]
@@ -85,9 +88,22 @@ def dry_run(at: RunAt, identifiers: Sequence[str], *, watched: bool = False, dow
         new=tuple(sorted(new, key=lambda finding: -finding.severity)),
         lost=tuple(dict.fromkeys(lost)),
         plans=plans(runs, of_runs),
+        one_way=one_way,
         unseen=UNWATCHED if watched and run.server.log is None else None,
         schemas={name: state.schema for name, state in upgraded.items()},
     )
+
+
+def _down(at: RunAt, names: Sequence[str]) -> str | None:
+    """Run the revisions down. Returns the reason if that cannot be: some projects' templates write no downgrade."""
+    try:
+        _run(at, Steps("down", tuple(names[::-1])), "downgrade")
+    except PgPatternsError as error:
+        cause = error.__cause__
+        if isinstance(cause, ProjectFailed) and cause.failure.kind == "no downgrade":
+            return str(cause)
+        raise
+    return None
 
 
 States = dict[str, State]

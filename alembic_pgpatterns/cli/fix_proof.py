@@ -26,7 +26,7 @@ class Unproven(PgPatternsError):
         self.left = tuple(left)
 
 
-def prove(config: Any, at: RunAt, revisions: Sequence[str], fixes: Sequence[Fix]) -> None:
+def prove(config: Any, at: RunAt, revisions: Sequence[str], fixes: Sequence[Fix]) -> str | None:
     """Run the revisions up, down and up again. The downgrade must restore the schema before.
 
     Args:
@@ -35,23 +35,27 @@ def prove(config: Any, at: RunAt, revisions: Sequence[str], fixes: Sequence[Fix]
         revisions: what was written, in the order they run.
         fixes: what is in them.
 
+    Returns:
+        Why nothing was run down; None if it was.
+
     Raises:
         Unproven: some of the fixes are to blame.
         PgPatternsError: one fails, and nothing says for which of the fixes.
     """
     try:
         with Project(config, at.run.settings) as project:
-            lost = dry_run(at.of(project), revisions).lost
+            outcome = dry_run(at.of(project), revisions)
     except PgPatternsError as error:
         blamed = _blamed(fixes, _tables(error.__cause__))
         if not blamed:
             raise
         raise Unproven(str(error), _left(blamed, f"its revision fails: {first_line(error)}")) from error
-    if lost:
+    if lost := outcome.lost:
         lines = "\n  ".join(dict.fromkeys(map(str, lost)))
         message = f"The downgrade does not restore the schema before, so no file is left on disk:\n  {lines}"
         tables = {item.table.name for item in lost}
         raise Unproven(message, [item for fix in _blamed(fixes, tables) for item in _not_restored(fix, lost)])
+    return outcome.one_way
 
 
 def still_found(findings: Sequence[Finding]) -> Unproven:

@@ -26,8 +26,11 @@ def summary(outcome: Any, edited: Edited | None, work: Workspace, options: argpa
     for pattern, count in Counter(finding.pattern for finding in outcome.fixed).most_common():
         yield f"  {pattern:34} {count:>5}"
     if outcome.written:
-        yield "New revisions, run up, down and up again, and checked:"
+        ways = "up, down and up again" if outcome.one_way is None else "up"
+        yield f"New revisions, run {ways}, and checked:"
         yield from (f"  {work.shown(file.path)}" for file in outcome.written)
+        if outcome.one_way is not None:
+            yield f"Nothing was run down: {one_line(work.in_final_words(outcome.one_way))}"
     if edited is not None:
         yield from _models(edited, options.models)
     if outcome.left:

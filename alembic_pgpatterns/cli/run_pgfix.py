@@ -60,13 +60,14 @@ ROUNDS = 6
 class Outcome:
     """What was done, and what is left.
 
-    ``unedited``: something is left because its models could not be edited.
+    ``unedited``: something is left because its models could not be edited. ``one_way``: why no file was run down.
     """
 
     written: list[WrittenFile] = field(default_factory=list)
     fixes: list[Fix] = field(default_factory=list)
     left: dict[str, Left] = field(default_factory=dict)
     unedited: bool = False
+    one_way: str | None = None
 
     @property
     def fixed(self) -> tuple[Finding, ...]:
@@ -200,7 +201,7 @@ def _fix(
         if not done:
             return
         outcome.fixes += done
-        prove(config, at, [file.revision for file in written.files], done)
+        outcome.one_way = prove(config, at, [file.revision for file in written.files], done) or outcome.one_way
     schema = _schema(at, database)
     missing = [item for item in indexes if not is_there(item, schema)]
     _must_be_gone(outcome, [*_findings(schema, settings, chosen), *missing])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,8 +60,10 @@ class Workspace:
 
     def in_final_words(self, text: str) -> str:
         """A message with the final names of the new files."""
-        for folder, final in ((str(self.versions), self.destination), (relative(str(self.versions)), self.destination)):
-            text = text.replace(folder, relative(str(final)))
+        folder = str(self.versions)
+        # The real path first: where the migrations are a link, it ends with the relative one.
+        for name in (os.path.realpath(folder), folder, relative(folder)):
+            text = text.replace(name, relative(str(self.destination)))
         return text
 
     def revisions(self) -> Iterator[Path]:

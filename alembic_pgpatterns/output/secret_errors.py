@@ -69,7 +69,7 @@ _ATTRIBUTE = re.compile(rf"((?P<q>['\"]){NAME}(?P=q)\s+value=){QUOTED}", re.IGNO
 _ELEMENT = re.compile(rf"(<(?P<tag>{NAME})>)[^<]*", re.IGNORECASE)
 _NAMED = re.compile(rf"(\b(?:password|passwd|passphrase|secret)\s+)({QUOTED})(?!\s*(?:=|:))", re.IGNORECASE)
 _HEADER = re.compile(r"(\b(?:authorization|cookie)['\"]?\s*[:=,]\s*b?['\"]?)(?!\*\*\*)[^'\"\n}]+", re.IGNORECASE)
-_BEARER = re.compile(r"(\b(?:Bearer|Basic)\s+)(?=[^\s'\"]*[\d=!@#$%^&*])[^\s'\",;)]{4,}", re.IGNORECASE)
+_BEARER = re.compile(r"(\b(?:Bearer|Basic)\s+)(?!realm=)(?=[^\s'\"]*[\d=!@#$%^&*])[^\s'\",;)]{4,}", re.IGNORECASE)
 
 _PARAMETERS = re.compile(r"(\[parameters: ).*?\](?=\s*(?:\(Background|\Z|\n|\\n))", re.DOTALL)
 """SQLAlchemy's error lists a statement's values; those of a list have no names by which a secret is known."""

@@ -35,6 +35,7 @@ _WORDS = (
     "soon|stale|still|store|stored|str|string|such|table|taken|than|that|the|their|them|then|"
     "there|these|they|this|those|through|to|together|token|tokens|too|true|two|type|unable|under|"
     "unknown|unset|until|up|use|user|valid|validator|value|variable|verification|was|weak|were|"
+    "auth|challenge|format|mac|prefix|realm|scheme|security|"
     "what|when|where|which|while|whose|why|will|with|without|would|write|wrong|yes|yet|you|your"
 )
 _ORDINARY = re.compile(rf"(?:{_WORDS}|[a-z]+(?:ed|ing|able|ible|ly|less|ful|ent|ant|ous|ive|ical|ory))", re.IGNORECASE)
@@ -69,9 +70,9 @@ _WITH_VALUE = re.compile(
     rf"({_BARE}|{QUOTED})(?=\))"
     rf"|(\b(?:setx|ENV|ARG|export|setenv)\s+(?i:{SPOKEN})[\w-]*\s+)({_VALUE})"
     rf"|(\binvalid value )({_BARE}|{QUOTED})(?= for (?i:{SPOKEN}))"
-    rf"|(\bcredentials:?\s+[\w.@-]{{1,60}}\s?[/:]\s?)({_VALUE})"
+    rf"|(\bcredentials:?\s+[\w.@*-]{{1,60}}\s?[/:]\s?)({_VALUE})"
     rf"|(\buser\s+[\w.@-]{{1,60}}\s?[/,]\s+password\s+)({_VALUE})"
-    rf"|((?<![\w.-])(?i:{SPOKEN})(?: ?\|[ \t]*|[ \t]*\t[ \t]*|[ \t]?\.\.\.+[ \t]*))({_VALUE})"
+    rf"|((?<![\w.-])(?i:{SPOKEN})(?: ?\|[ \t]*|[ \t]*(?:\t|\\t)[ \t]*|[ ]{{4,}}|[ \t]?\.\.\.+[ \t]*))({_VALUE})"
 )
 """Where only a value can stand, unless it is the type of a column."""
 _TYPE = re.compile(
@@ -85,6 +86,26 @@ _BEFORE = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 """The value comes first: ``'X' is not a valid token``."""
+
+_CERTAIN = re.compile(
+    # A header; a comparison; what environs quotes; an argument of RAISE; a key that cannot be decoded; a login.
+    rf"(\b[Bb]earer\s+)(?!\w+=)({_BARE})"
+    rf"|((?i:{SPOKEN})\s+(?:mismatch\w*|differs?):?\s+)({_VALUE})(?=\s+(?:!=|<>|vs)\s)"
+    rf"|((?i:{SPOKEN})\s+(?:mismatch\w*|differs?):?\s+\S+\s+(?:!=|<>|vs\.?)\s+)({_VALUE})"
+    r"|(\bEnvironment variable ['\"](?i:\w*(?:PASS|PWD|SECRET|TOKEN|KEY)\w*)['\"] invalid: [^\n]{0,300}?: )"
+    r"([^'\"\]\n]+)"
+    rf"|(\bRAISE\s+\w+\s+'[^'\n]{{0,200}}(?i:{SPOKEN})[^'\n]{{0,200}}%[^'\n]{{0,200}}',\s*)({QUOTED})"
+    rf"|(\bcannot (?:decode|decrypt|load|parse) )({_BARE})(?= as (?:a|an|the) (?:\w+ )?(?:key|token|secret|password)\b)"
+    rf"|(\bdecrypt (?:by|with|using) the key )({_BARE})|(\bFernet: )({_BARE})(?= is not a key)"
+    rf"|(\bthe key )({_BARE})(?= is (?:no|not) (?:valid )?(?:base64|Fernet))"
+    rf"|()((?<!\S){_BARE})(?= is (?:no|not a) (?:valid )?(?:base64|Fernet)\b)"
+    rf"|(\blogin as [\w.@-]{{1,60}} with )({_BARE})(?= (?:was|is|failed|refused)\b)"
+    rf"|(\bassert (?:{QUOTED}) [!=]= )({QUOTED})(?=,\s*['\"](?i:{SPOKEN}))"
+    rf"|((?:^|(?<=: ))(?:passwd|api_?key)[ ]+)({_BARE})(?=\s*$)"
+    rf"|((?<![\w.-])(?i:{SPOKEN})\s+(?:should|must) be (?:longer|shorter) than )(?!\d)({_BARE})(?=\s*$)"
+)
+"""Where a word is the secret, unless it is an ordinary one."""
+_BASIC = re.compile(rf"(\bBasic\s+)({_BARE})")
 
 _PRONOUNCED = re.compile(rf"(?<![/\w]){SPOKEN}(?![\w/]|\.\w)", re.IGNORECASE)
 _SQL = re.compile(r"\b(?:SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM|CREATE|ALTER|DROP|GRANT|COMMENT ON)\b")
@@ -102,8 +123,8 @@ def without_spoken(text: str) -> str:
 def _without_spoken(line: str) -> str:
     for form in (_STATED, _USED, _CHANGED, _SHORT):
         line = form.sub(_stated, line)
-    line = _WITH_VALUE.sub(_if_value, line)
-    for form in (_BESIDE, _KIND):
+    line = _CERTAIN.sub(_stated, _WITH_VALUE.sub(_if_value, line))
+    for form in (_BASIC, _BESIDE, _KIND):
         line = form.sub(_if_unlike_a_word, line)
     return _without_odd_words(_BEFORE.sub(_first, line))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from alembic_pgpatterns.output.secret_names import HIDDEN
+from alembic_pgpatterns.output.secret_names import HIDDEN, is_proposed
 
 _PREFIXES = (
     r"gh[pousr]_|github_pat_|gl(?:pat|dt|rt|ptt|soat|cbt|ft)-|xox[abeoprs](?:\.xox[bp])?-|xapp-|[srp]k_(?:live|test)_|whsec_"
@@ -50,6 +50,8 @@ _WORD = re.compile("[a-z]{5,}")
 
 def _hidden(match: re.Match[str]) -> str:
     """In a path, whose folders are words, a name may be a key; the path as a whole is none."""
+    if is_proposed(match[0]):
+        return match[0]
     parts = match[0].split("/")
     if not any(_WORD.fullmatch(part) for part in parts):
         return HIDDEN

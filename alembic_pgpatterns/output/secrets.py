@@ -31,7 +31,8 @@ _PROGRAM = re.compile(r"\bPROGRAM\s+'", re.IGNORECASE)
 
 def without_passwords(text: str) -> str:
     """Text of this package, such as a message about a schema, without passwords in SQL, URLs and connection strings."""
-    text = _URL_TOKEN.sub(rf"\1{HIDDEN}", _URL.sub(rf"\1{HIDDEN}@", without_known(text)))
+    # Addresses first: a known value may be only the beginning of the password in one.
+    text = without_known(_URL_TOKEN.sub(rf"\1{HIDDEN}", _URL.sub(rf"\1{HIDDEN}@", text)))
     if not _HINT.search(text):
         return text
     from alembic_pgpatterns.output.secret_sql import without_secrets_of_sql

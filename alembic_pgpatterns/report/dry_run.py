@@ -22,7 +22,10 @@ def lines_of(outcome: DryRun, names: Sequence[str], server: Server) -> Iterator[
         server: where it happened.
     """
     version = f"{server.version // 10000}.{server.version % 10000}"
-    yield f"pgpatterns: {one_line(', '.join(names))}: up, down and up again on PostgreSQL {version}."
+    ways = "up, down and up again" if outcome.one_way is None else "up"
+    yield f"pgpatterns: {one_line(', '.join(names))}: {ways} on PostgreSQL {version}."
+    if outcome.one_way is not None:
+        yield f"pgpatterns: nothing was run down: {one_line(outcome.one_way)}"
     several = len(outcome.plans) > 1
     for plan in outcome.plans:
         yield from (f"  {one_line(plan.heading)}",) if several else ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import configparser
-import re
 import traceback
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import exc
 
-from alembic_pgpatterns.errors import ApplicationFailed, PgPatternsError
+from alembic_pgpatterns.errors import ApplicationFailed, PgPatternsError, text_of
 from alembic_pgpatterns.output.causes import causes
 from alembic_pgpatterns.output.files import read_text
 from alembic_pgpatterns.output.secrets import without_secrets
@@ -84,16 +83,7 @@ def _diagnostics(error: Any) -> dict[str, str]:
 
 def _texts(error: BaseException | None) -> list[str]:
     """The messages of an error and of all errors that it wraps."""
-    return [without_secrets(_message(cause)) for cause in causes(error)]
-
-
-def _message(error: BaseException) -> str:
-    """The error's message. Some errors fail even when they are printed."""
-    try:
-        # Where an object is in memory says nothing, and is different in each run.
-        return re.sub(r" at 0x[0-9a-f]+(?=>)", "", str(error))
-    except Exception as second:
-        return f"(its message cannot be read: {type(second).__name__})"
+    return [without_secrets(text_of(cause)) for cause in causes(error)]
 
 
 def _is_raise(place: Location | None) -> bool:
@@ -124,7 +114,7 @@ def described(error: BaseException, place: Location | None) -> str:
         return f"{where}{type(error).__name__}: {error.option} in [{error.section}] has a % that is not written as %%."
     if isinstance(error, ApplicationFailed):
         return f"{where}{error}"
-    return without_secrets(f"{where}{type(error).__name__}: {_message(error)}")
+    return without_secrets(f"{where}{type(error).__name__}: {text_of(error)}")
 
 
 def missing_from(error: BaseException, within: str | frozenset[str]) -> Location | None:

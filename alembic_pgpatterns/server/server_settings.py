@@ -31,3 +31,22 @@ SETTINGS: Mapping[str, str] = {
     "max_logical_replication_workers": "0",
 }
 """Settings by name; the caller's have priority over them."""
+
+OWN_SESSION: Mapping[str, str] = {
+    "client_encoding": "utf8",
+    "options": " ".join(
+        f"-c {name}={value}"
+        for name, value in {
+            "DateStyle": "ISO",
+            "IntervalStyle": "postgres",
+            "bytea_output": "hex",
+            "default_transaction_read_only": "off",
+            "lock_timeout": "0",
+            "quote_all_identifiers": "off",
+            "session_replication_role": "origin",
+            "standard_conforming_strings": "on",
+            "statement_timeout": "0",
+        }.items()
+    ),
+}
+"""For the check's own sessions: a revision may set other values for a role or a database, whose sessions begin so."""

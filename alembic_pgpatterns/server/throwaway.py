@@ -27,7 +27,7 @@ from alembic_pgpatterns.server.find_account import server_account
 from alembic_pgpatterns.server.folder import RunFolder, run_folder, sweep
 from alembic_pgpatterns.server.installation import reachable
 from alembic_pgpatterns.server.lost import is_lost, refusal
-from alembic_pgpatterns.server.server_settings import SETTINGS
+from alembic_pgpatterns.server.server_settings import OWN_SESSION, SETTINGS
 from alembic_pgpatterns.server.subscriptions import drop_database
 
 _CHANGEABLE = ("fsync",)
@@ -132,7 +132,7 @@ class ThrowawayServer:
         try:
             with libpq.cleared():
                 # Explicit, because otherwise psycopg reads PGCONNECT_TIMEOUT from os.environ.
-                facts = {**self.parameters(database), "connect_timeout": "60"}
+                facts = {**self.parameters(database), "connect_timeout": "60", **OWN_SESSION}
                 return psycopg.connect(**facts, autocommit=True)  # type: ignore[arg-type]
         except psycopg.OperationalError as error:
             server_failure = self.failure()

@@ -319,7 +319,7 @@ def test_files_and_values_that_are_of_another_kind(project: Project, capsys: pyt
 
 def test_an_error_without_a_text(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     project.revision("a1", "raise type('E', (Exception,), {'__str__': lambda self: 1 / 0})()")
-    assert "a1.py:12: E: (its message cannot be read: ZeroDivisionError" in said(capsys, 255)
+    assert "a1.py:12: E: (its text cannot be read: ZeroDivisionError" in said(capsys, 255)
 
 
 @pytest.mark.parametrize("url", ["postgresql://u:hunter2@localhost:abc/x", "not a url", "mysql://u:hunter2@h/x"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -527,8 +528,14 @@ def sort(context, revision, directives):
 def test_a_hook_that_knows_few_operations(books: Project) -> None:
     """OpenStack's env.py sorts operations by their classes: it gets none of ours, and what it refuses is left."""
     books.env(models=IMPORT, head=SORTS, options="process_revision_directives=sort")
+    template = books.folder / "migrations/script.py.mako"
+    template.write_text(template.read_text().partition("def downgrade()")[0])
     run = books.alembic("pgfix", "--all", "--models")
     assert run.returncode == 1, run.stderr
+    assert "New revisions, run up, and checked:" in run.stdout
+    assert re.search(
+        r"^Nothing was run down: migrations/versions/\S+\.py has no downgrade\(\)\.$", run.stdout, re.MULTILINE
+    )
     (name,) = files(books) - {"a1.py"}
     text = (books.versions / name).read_text()
     assert "# pgpatterns: unindexed-foreign-key" in text

@@ -84,6 +84,7 @@ def test_a_value_of_the_environment_is_hidden_in_whatever_words(monkeypatch: pyt
     text = "invalid literal for int(): 'open-Sesame', fishy+1, some-Name-of-a-file, postgres"
     assert without_secrets(text) == "invalid literal for int(): '***', ***, some-Name-of-a-file, postgres"
     assert without_passwords("the table fishy+1") == "the table ***"
+    assert without_passwords("postgresql://bob:fishy+1@p/ss@db/shop") == "postgresql://bob:***@db/shop"
     # What env.py loads from a file later counts as well.
     os.environ["LATE_SECRET"] = "so-Late"
     try:

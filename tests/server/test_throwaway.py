@@ -42,6 +42,24 @@ def own_cache(memory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def test_settings_of_roles_do_not_reach_our_own_sessions(any_server: ThrowawayServer) -> None:
+    """A revision may set them. With another encoding psycopg returns bytes, and what is read-only cannot be traced."""
+    changed = ("client_encoding = 'SQL_ASCII'", "default_transaction_read_only = on", "quote_all_identifiers = on")
+    with any_server.connect() as connection:
+        for setting in changed:
+            connection.execute(f"ALTER ROLE ALL SET {setting}".encode())
+    try:
+        with any_server.connect() as connection:
+            connection.execute("CREATE TEMPORARY TABLE t (a int CHECK (a > 0))")
+            text = (
+                "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 't'::regclass AND contype = 'c'"
+            )
+            assert connection.execute(text).fetchone() == ("CHECK ((a > 0))",)
+    finally:
+        with any_server.connect() as connection:
+            connection.execute("ALTER ROLE ALL RESET ALL")
+
+
 def test_serves_databases_and_says_what_it_is(any_server: ThrowawayServer) -> None:
     with any_server.connect() as connection:
         assert connection.info.server_version == any_server.version
