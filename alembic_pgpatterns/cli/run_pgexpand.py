@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from alembic_pgpatterns.cli.exit_codes import say_error
 from alembic_pgpatterns.cli.flags import flags
 from alembic_pgpatterns.config.sources import settings_of
 from alembic_pgpatterns.controller.history import Revision
@@ -23,8 +24,26 @@ def run(config: Any, options: argparse.Namespace) -> int:
     settings = settings_of(config, flags(options))
     with Project(config, settings) as project:
         revision = with_true_history(lambda: last_expand(project.revisions, project.heads))
+        merged = merged_contracts(project.revisions, revision)
+    if merged:
+        say_error(
+            f"pgpatterns: {revision} merges the contract revision {' and '.join(merged)}, which so runs before the new "
+            "code is deployed, unless it has run already. `alembic pgrebase` would put one branch behind the other."
+        )
     config.print_stdout("%s", inert(revision))
     return 0
+
+
+def merged_contracts(revisions: tuple[Revision, ...], name: str) -> list[str]:
+    """The contract revisions that a merge revision comes directly after; none if it merges nothing.
+
+    Args:
+        revisions: all.
+        name: the identifier of the merge.
+    """
+    by_name = {item.revision: item for item in revisions}
+    parents = by_name[name].down_revisions
+    return [parent for parent in parents if len(parents) > 1 and is_contract(by_name[parent].path)]
 
 
 def last_expand(revisions: tuple[Revision, ...], heads: tuple[str, ...]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tokenize
 
-from alembic_pgpatterns.output.files import read_text
+from alembic_pgpatterns.output.files import read_regular
 from alembic_pgpatterns.output.places import file_at
 
 
@@ -17,11 +17,11 @@ def comments(path: str, words: str) -> tuple[tuple[int, int, str], ...]:
         words: what the comments contain.
     """
     try:
-        text = read_text(file_at(path))
-        if words not in text:
+        source = read_regular(file_at(path))
+        if words.encode() not in source:
             return ()
-        # Tokens and not lines: in a string the same text is no comment.
-        tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+        # Tokens and not lines: in a string the same text is no comment. Of bytes, in the encoding that the file names.
+        tokens = list(tokenize.tokenize(io.BytesIO(source).readline))
     except (OSError, UnicodeDecodeError, tokenize.TokenError, SyntaxError):
         return ()
     return tuple(

@@ -142,3 +142,16 @@ def test_where_no_revision_is_the_last_one_that_is_said(revisions: list, said: s
     run = project.alembic("pgexpand")
     assert run.returncode == 255
     assert said in run.stderr
+
+
+def test_a_contract_revision_that_a_merge_hides_is_named(tmp_path: Path) -> None:
+    """Its file is in the encoding that it names, with lines that end as on Windows."""
+    project = make(tmp_path)
+    project.env(engine=ENGINE)
+    for name, parents, contract in (("a", None, False), ("b", "a", True), ("c", "a", False), ("m", ("b", "c"), False)):
+        project.revision(name, f"{MARK}\npass" if contract else "pass", down=parents)
+    path = project.versions / "b.py"
+    path.write_bytes(b"# -*- coding: latin-1 -*-\r\n# \xe9\r\n" + path.read_bytes().replace(b"\n", b"\r\n"))
+    run = project.alembic("pgexpand")
+    assert (run.returncode, run.stdout) == (0, "m\n")
+    assert "m merges the contract revision b" in run.stderr
