@@ -64,7 +64,8 @@ class EpochAsInteger(SchemaPattern):
                     remedy=Advice(
                         f"Use timestamptz. ALTER TABLE {column.table} ALTER COLUMN {quote(column.name)} TYPE "
                         f"timestamptz USING to_timestamp({quote(column.name)}) rewrites the table; "
-                        "change the code that reads and writes the number in the same deployment."
+                        "change the code that reads and writes the number in the same deployment. "
+                        "Where a library reads it, bigint keeps it a number that does not end."
                     ),
                 ).but(guess=self._may_count(column.name))
 
