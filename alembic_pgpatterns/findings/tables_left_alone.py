@@ -4,6 +4,7 @@ revision left), and what a library declares.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -22,12 +23,21 @@ def as_guesses(findings: Iterable[Finding], schema: Schema) -> list[Finding]:
 
 
 def tables_of_libraries(schema: Schema) -> frozenset[Name]:
-    """The tables whose models stand in installed packages: the project has no line that it could change."""
-    return frozenset(
-        table.name
-        for table in schema.tables
-        if table.origin.location is not None and _INSTALLED & {*Path(table.origin.location.path).parts}
-    )
+    """The tables whose models stand in installed packages: the project has no line that it could change.
+
+    Not those of the package that most tables come from: that is the project, which may be installed, too.
+    """
+    packages = {
+        table.name: _package(table.origin.location.path) for table in schema.tables if table.origin.location is not None
+    }
+    ((own, _),) = Counter(packages.values()).most_common(1) or ((None, 0),)
+    return frozenset(name for name, package in packages.items() if package and package != own)
+
+
+def _package(path: str) -> str:
+    """The name of the installed package that a file belongs to; empty if it is not installed."""
+    parts = Path(path).parts
+    return next((parts[i + 1] for i, part in enumerate(parts[:-1]) if part in _INSTALLED), "")
 
 
 def unused_tables(schema: Schema) -> frozenset[Name]:

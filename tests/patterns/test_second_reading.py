@@ -291,11 +291,21 @@ def test_details_are_as_many_as_what_they_are_about(name: str, grows: bool) -> N
     assert likely_grows(Schema("database", (details, table(name=PARENT))), details) is grows
 
 
+INSTALLED = ".venv/lib/python3.12/site-packages"
+
+
 @pytest.mark.parametrize(
-    ("path", "guess"), [(".venv/lib/python3.12/site-packages/history/log.py", True), ("app/history/log.py", False)]
+    ("path", "others", "guess"),
+    [
+        (f"{INSTALLED}/history/log.py", "app/models.py", True),
+        (f"{INSTALLED}/history/log.py", f"{INSTALLED}/app/models.py", True),
+        (f"{INSTALLED}/app/history.py", f"{INSTALLED}/app/models.py", False),
+        ("app/history/log.py", "app/models.py", False),
+    ],
 )
-def test_a_table_of_a_library_has_no_line_to_change(path: str, guess: bool) -> None:
+def test_a_table_of_a_library_has_no_line_to_change(path: str, others: str, guess: bool) -> None:
+    """The project itself may be installed, too: it is the package of most tables."""
     item = replace(table(column("note")), origin=Origin(Location(path, 5)))
-    schema = Schema("database", (item,))
+    own = [replace(table(name=Name("public", name)), origin=Origin(Location(others, 5))) for name in ("a", "b")]
     found = [registry()[name]().finding(item, "x") for name in ("varchar-length", "missing-primary-key")]
-    assert [finding.guess for finding in as_guesses(found, schema)] == [guess, False]
+    assert [finding.guess for finding in as_guesses(found, Schema("database", (item, *own)))] == [guess, False]
