@@ -30,8 +30,8 @@ def tables_of_libraries(schema: Schema) -> frozenset[Name]:
     packages = {
         table.name: _package(table.origin.location.path) for table in schema.tables if table.origin.location is not None
     }
-    ((own, _),) = Counter(packages.values()).most_common(1) or ((None, 0),)
-    return frozenset(name for name, package in packages.items() if package and package != own)
+    ((project, _),) = Counter(packages.values()).most_common(1) or ((None, 0),)
+    return frozenset(name for name, package in packages.items() if package and package != project)
 
 
 def _package(path: str) -> str:
