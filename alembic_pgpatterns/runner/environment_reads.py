@@ -54,6 +54,14 @@ def modes(error: BaseException) -> Iterator[tuple[str, str]]:
         yield from ((name, value) for value in _TRUTHS[:1] if texts & set(_TRUTHS))
 
 
+def mode_of(error: BaseException, name: str) -> str | None:
+    """A value that the source names for a variable which chooses a configuration; None for other variables."""
+    if not _MODE.search(name):
+        return None
+    texts = {text for path in _files(error) for text in _source(path).texts}
+    return next((value for value in _MODES if value in texts), None)
+
+
 def _files(error: BaseException) -> list[Path]:
     """The project's files on the way to an error and to its causes, and those of the modules that are loaded.
 

@@ -17,7 +17,7 @@ from alembic_pgpatterns.errors import text_of
 from alembic_pgpatterns.output.secrets import MADE_UP, MADE_UP_KEY
 from alembic_pgpatterns.runner.allowed_values import allowed_value
 from alembic_pgpatterns.runner.asked_applications import application_to_name, is_without_application
-from alembic_pgpatterns.runner.environment_reads import other_key, variable_of_field
+from alembic_pgpatterns.runner.environment_reads import mode_of, other_key, variable_of_field
 from alembic_pgpatterns.runner.missing_files import MissingFile, missing_file
 from alembic_pgpatterns.runner.url_drivers import is_given_url, other_urls, url_for_project
 
@@ -105,6 +105,11 @@ def _sections_to_add(error: BaseException) -> str:
 
 def missing(error: BaseException) -> Iterator[tuple[str, str]]:
     """The variables that an error says are missing, each with a value that will do."""
+    for name, value in _missing(error):
+        yield name, (mode_of(error, name) if value == MADE_UP else None) or value
+
+
+def _missing(error: BaseException) -> Iterator[tuple[str, str]]:
     kind, message = type(error).__name__, text_of(error)
     if is_without_application(error):  # its words name the variable FLASK_APP, for which not any value will do
         return

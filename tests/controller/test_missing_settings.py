@@ -283,3 +283,13 @@ def test_the_variable_of_a_field_that_got_nothing(
     pytest.importorskip("pydantic_settings")
     head = "import os\nfrom pydantic import BaseModel\nfrom pydantic_settings import BaseSettings\n"
     assert set(dict(missing(fails_in(tmp_path, head + fields, monkeypatch)))) == names
+
+
+def test_a_variable_that_chooses_a_configuration_gets_one_that_the_source_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = "import os\nconfigs = {'production': 1, 'local-development': 2, 'testing': 3, 'SHOP': 4}\n"
+    error = fails_in(tmp_path, f"{source}configs[os.environ['SHOP_ENV']]", monkeypatch)
+    assert dict(missing(error)) == {"SHOP_ENV": "testing"}
+    error = fails_in(tmp_path, f"{source}configs[os.environ['SHOP_KEY']]", monkeypatch)
+    assert dict(missing(error)) == {"SHOP_KEY": MADE_UP}
