@@ -8,6 +8,8 @@ import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 from alembic_pgpatterns.output.files import read_text
 from alembic_pgpatterns.runner.python_source import ALL_VARIABLES, PythonSource, read_source
@@ -60,6 +62,60 @@ def mode_of(error: BaseException, name: str) -> str | None:
         return None
     texts = {text for path in _files(error) for text in _source(path).texts}
     return next((value for value in _MODES if value in texts), None)
+
+
+def looked_at(error: BaseException) -> tuple[str, int | None] | None:
+    """The variable on whose value the failing ``raise`` depends, and the length that it must have (None: any).
+
+    It is looked for where the project's own function reads settings from the environment: ``key = get("KEY")``,
+    ``if key is None: raise …``.
+    """
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if _is_here(frame.f_code.co_filename)]
+    if not frames:
+        return None
+    tree, line = _tree(Path(frames[-1].f_code.co_filename)), _line(error, frames[-1])
+    tests = [node.test for node in ast.walk(tree) if isinstance(node, ast.If) and _raises(node, line)]
+    if not tests:
+        return None
+    names = {node.id for node in ast.walk(tests[-1]) if isinstance(node, ast.Name)}
+    values = [value for target, value in _assigned(tree) if target in names]
+    calls = (node for value in [tests[-1], *values] for node in ast.walk(value) if isinstance(node, ast.Call))
+    keys = (_key(call, frames[-1].f_globals) for call in calls)
+    key = next((key for key in keys if key is not None), None)
+    return (key, _length(tests[-1])) if key is not None else None
+
+
+def _line(error: BaseException, frame: FrameType) -> int:
+    return next((line for item, line in traceback.walk_tb(error.__traceback__) if item is frame), 0)
+
+
+def _raises(node: ast.If, line: int) -> bool:
+    return any(isinstance(item, ast.Raise) and item.lineno == line for item in node.body)
+
+
+def _key(call: ast.Call, names: dict[str, Any]) -> str | None:
+    """The first argument of a function that reads the whole environment, if it looks like a variable."""
+    function = names.get(call.func.id) if isinstance(call.func, ast.Name) else None
+    file = getattr(getattr(function, "__code__", None), "co_filename", "")
+    key = call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else None
+    reads = _is_here(file) and ALL_VARIABLES in _source(Path(file)).variables
+    return key if reads and isinstance(key, str) and _NAME.fullmatch(key) else None
+
+
+_NAME = re.compile(r"[A-Z][A-Z0-9_]{2,}")
+
+
+def _length(test: ast.expr) -> int | None:
+    """The number with which a condition compares a length."""
+    left = test.left if isinstance(test, ast.Compare) else None
+    if not isinstance(test, ast.Compare) or not isinstance(left, ast.Call) or ast.unparse(left.func) != "len":
+        return None
+    value = test.comparators[0]
+    return value.value if isinstance(value, ast.Constant) and isinstance(value.value, int) else None
+
+
+def _is_here(name: str) -> bool:
+    return name.endswith(".py") and _is_own(Path(name).absolute(), Path.cwd())
 
 
 def _files(error: BaseException) -> list[Path]:

@@ -17,7 +17,7 @@ from alembic_pgpatterns.errors import text_of
 from alembic_pgpatterns.output.secrets import MADE_UP, MADE_UP_KEY
 from alembic_pgpatterns.runner.allowed_values import allowed_value
 from alembic_pgpatterns.runner.asked_applications import application_to_name, is_without_application
-from alembic_pgpatterns.runner.environment_reads import mode_of, other_key, variable_of_field
+from alembic_pgpatterns.runner.environment_reads import looked_at, mode_of, other_key, variable_of_field
 from alembic_pgpatterns.runner.missing_files import MissingFile, missing_file
 from alembic_pgpatterns.runner.url_drivers import is_given_url, other_urls, url_for_project
 
@@ -130,11 +130,23 @@ def _missing(error: BaseException) -> Iterator[tuple[str, str]]:
             yield result[1], value_for(result[1])
             return
     # Only in what nobody but the project can mean: SQLAlchemy's errors quote SQL, whose names may look the same.
-    if type(error).__module__ in ("builtins", "__main__") or not str(type(error).__module__).startswith(LIBRARIES):
-        for match in _IN_OWN_WORDS.finditer(message):
-            names = re.findall(r"\w+", next(filter(None, match.groups())))
-            missing_names = (name for name in names if name not in os.environ and not other_key(error, name))
-            yield from ((name, value_for(name)) for name in missing_names)
+    if type(error).__module__ in ("builtins", "__main__") or not type(error).__module__.startswith(LIBRARIES):
+        yield from list(_in_own_words(error, message)) or _looked_at(error)
+
+
+def _in_own_words(error: BaseException, message: str) -> Iterator[tuple[str, str]]:
+    for match in _IN_OWN_WORDS.finditer(message):
+        names = re.findall(r"\w+", next(filter(None, match.groups())))
+        missing_names = (name for name in names if name not in os.environ and not other_key(error, name))
+        yield from ((name, value_for(name)) for name in missing_names)
+
+
+def _looked_at(error: BaseException) -> Iterator[tuple[str, str]]:
+    """The variable that the condition of a ``raise`` is about, where its words do not name it."""
+    name, length = looked_at(error) or ("", None)
+    value = value_for(name) if length is None else (MADE_UP * 9)[:length]
+    if name and (name not in os.environ or (os.environ[name] == MADE_UP and length is not None)):
+        yield name, value
 
 
 def _urls_after_all(error: BaseException, message: str) -> Iterator[tuple[str, str]]:

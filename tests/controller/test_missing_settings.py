@@ -293,3 +293,24 @@ def test_a_variable_that_chooses_a_configuration_gets_one_that_the_source_has(
     assert dict(missing(error)) == {"SHOP_ENV": "testing"}
     error = fails_in(tmp_path, f"{source}configs[os.environ['SHOP_KEY']]", monkeypatch)
     assert dict(missing(error)) == {"SHOP_KEY": MADE_UP}
+
+
+READER = """
+import os
+def get(name):
+    return dict(os.environ).get(name)
+key = get("SHOP_KEY")
+if key is None:
+    raise Exception("the key is not in the file")
+if len(key) != 32:
+    raise ValueError("a key has 32 bytes")
+"""
+
+
+def test_the_variable_that_a_condition_is_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert dict(missing(fails_in(tmp_path, READER, monkeypatch))) == {"SHOP_KEY": MADE_UP}
+    monkeypatch.setenv("SHOP_KEY", MADE_UP)
+    ((name, value),) = missing(fails_in(tmp_path, READER, monkeypatch))
+    assert (name, len(value)) == ("SHOP_KEY", 32)
+    monkeypatch.delenv("SHOP_KEY")
+    assert not dict(missing(fails_in(tmp_path, READER.replace("dict(os.environ)", "{}"), monkeypatch)))
