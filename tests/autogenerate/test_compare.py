@@ -903,6 +903,19 @@ def test_a_foreign_key_by_column_into_another_metadata(in_process: InProcess) ->
     effective_metadata(metadata, Settings(ignore=("*",))).create_all(in_process.connection)
 
 
+def test_a_table_with_most_of_the_columns_may_be_its_new_name(in_process: InProcess) -> None:
+    columns = "Column('id', BigInteger, primary_key=True), Column('a', Text), Column('b', Date), Column('c', {})"
+    old = f"Table('old', metadata, {columns.format('Integer')}, Column('d', Integer))"
+    there_and_back(in_process, metadata_of(f"{old}; Table('other', metadata, Column('id', BigInteger))"))
+    new = f"Table('new', metadata, {columns.format('BigInteger')}, Column('e', Text), Column('f', Date))"
+    in_process.output.clear()
+    (written,) = in_process.revise(metadata_of(new))
+    assert "op.rename_table('old', 'new')" in written.upgrade
+    assert "The next autogenerate then changes the columns that differ." in written.upgrade
+    warnings = [line for line in in_process.output if "warning: drop-under-running-code" in line]
+    assert [line.count("is its new name") for line in warnings] == [1, 0], "the other one is told, too"
+
+
 def test_what_may_be_a_rename_is_shown(in_process: InProcess) -> None:
     old = "Table('old', metadata, Column('id', BigInteger, primary_key=True), Column('a', Text))"
     there_and_back(in_process, metadata_of(f"{box('''Column('n', Integer), Column('s', Text)''')}; {old}"))

@@ -192,7 +192,21 @@ def test_columns_of_a_generated_one_change_and_its_index_comes_back(project: InP
 
     there_and_back(project, priced("Numeric(10, 2)", "Integer", "Numeric(12, 2)"))
     project.look.execute("INSERT INTO box(price, qty) VALUES (1.5, 2)")
-    there_and_back(project, priced("Numeric(12, 4)", "BigInteger", "Numeric(14, 4)"))
+    written = there_and_back(project, priced("Numeric(12, 4)", "BigInteger", "Numeric(14, 4)"))
+    assert any("a plain column cannot become a generated one" in file.upgrade for file in written)
+
+
+def test_rows_that_a_new_unique_index_refuses_are_shown(project: InProcess) -> None:
+    columns = ("Column('Mail', Text)", "Column('gone', Boolean)")
+    there_and_back(project, models(box(*columns)))
+    project.look.execute("""INSERT INTO box("Mail") VALUES ('a'), ('A'), ('b'), (NULL), (NULL)""")
+    options = "unique=True, postgresql_where=text('gone IS NOT TRUE')"
+    index = f"""Index('one', text('lower("Mail")'), {options})"""
+    (written,) = project.revise(models(box(*columns, index)))
+    (query,) = [line.lstrip(" #") for line in written.upgrade.splitlines() if "GROUP BY" in line]
+    assert project.look.execute(query).fetchall() == [("a", 2)]
+    (written,) = project.revise(models(box(*columns, "UniqueConstraint('Mail', 'gone', name='two')")))[:1]
+    assert 'SELECT "Mail", gone, count(*) FROM box WHERE ("Mail", gone) IS NOT NULL GROUP BY' in written.upgrade
 
 
 class Bare(sa.types.UserDefinedType[Any]):

@@ -244,7 +244,8 @@ def _loss(op: ops.DropTableOp | ops.DropColumnOp, forms: Forms, siblings: Sequen
     if isinstance(op, ops.DropTableOp):
         more = f". With it go: {', '.join(forms.going)}" if forms.going else ""
         reason = f"drops {table} and {rows}; a downgrade creates it without them{more}"
-        return _with_rename(Note(DropUnderRunningCode.name, table, reason), table_hint(op, siblings))
+        # Always a warning: the console leaves out other lines if there are many.
+        return _with_rename(Note(DropUnderRunningCode.name, table, reason, warns=True), table_hint(op, siblings))
     subject = f"{table}.{op.column_name}"
     reason = f"drops {subject} and its values; a downgrade cannot restore them"
     return _with_rename(Note(DropUnderRunningCode.name, subject, reason), column_hint(op, siblings))

@@ -57,16 +57,35 @@ def _pair(
 
 
 def table_hint(drop: ops.DropTableOp, operations: Sequence[ops.MigrateOperation]) -> tuple[str, ...]:
-    """The lines that show the rename of a table, if exactly one with the same columns is created in its schema."""
+    """The lines that show the rename of a table, if exactly one that is created in its schema has its columns.
+
+    If there is none, one with most of them is enough: with a table's name some columns often change too.
+    """
     created = [op for op in operations if isinstance(op, ops.CreateTableOp) and op.schema == drop.schema]
     old = drop.reverse()
-    alike = ([op for op in created if _columns(op, key) == _columns(old, key)] for key in (_kind, _family))
+    alike = [[op for op in created if _columns(op, key) == _columns(old, key)] for key in (_kind, _family)]
+    alike.append([op for op in created if _has_most(op, old)])
     same = next((tables for tables in alike if tables), [])
     if len(same) != 1:
         return ()
     where = f", schema={drop.schema!r}" if drop.schema else ""
     rename = f"op.rename_table({drop.table_name!r}, {same[0].table_name!r}{where})"
-    return (f"If {same[0].table_name} is its new name, write instead of both, so that the rows stay:", f"  {rename}")
+    later = "The next autogenerate then changes the columns that differ."
+    return (
+        f"If {same[0].table_name} is its new name, write instead of both, so that the rows stay:",
+        f"  {rename}",
+        *((later,) if same is alike[-1] else ()),
+    )
+
+
+_MOST = 1 / 2
+_FEW = 3
+
+
+def _has_most(new: ops.CreateTableOp, old: ops.CreateTableOp) -> bool:
+    """Whether two tables have most of their columns in common, and more than a key and a time stamp."""
+    first, second = _columns(new, _family), _columns(old, _family)
+    return len(first & second) > _FEW and len(first & second) > _MOST * max(len(first), len(second))
 
 
 def _column(op: ops.DropColumnOp) -> Column[Any]:

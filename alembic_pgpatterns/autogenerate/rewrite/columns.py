@@ -329,5 +329,13 @@ def _staged_by_hand(op: ops.AddColumnOp) -> tuple[str, ...]:
         "For a large table, write it in stages instead:",
         f"1. add_column {column} as a plain nullable column; a trigger or the application fills it for new rows",
         "2. fill existing rows, in batches that commit",
-        "3. then the constraint, default or identity itself",
+        f"3. {_stays_plain(column)}" if op.column.computed is not None else "3. then the default or identity itself",
+    )
+
+
+def _stays_plain(column: Any) -> str:
+    # PostgreSQL has DROP EXPRESSION, and nothing for the other way.
+    return (
+        f"a plain column cannot become a generated one: {column} stays plain, and the trigger stays. Write it in the "
+        "model with server_default=FetchedValue() and server_onupdate=FetchedValue() in place of Computed()"
     )

@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from alembic.operations import ops
+from sqlalchemy.sql.elements import UnaryExpression
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import altered
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.plain_steps import own_transaction, plain
-from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, Note, SqlOp
+from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, Note, SqlOp, sql_text
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
 from alembic_pgpatterns.autogenerate.rewrite.table_names import alter_table, qualified
 from alembic_pgpatterns.patterns.revisions.blocking_index_build import BlockingIndexBuild
@@ -39,7 +40,7 @@ def plan_create_index(op: ops.CreateIndexOp, facts: Facts) -> tuple[Step, ...]:
             plain(in_transaction(op), strong=True, notes=(own_transaction(BlockingIndexBuild.name, _subject(op)),)),
         )
     reason = f"built concurrently: CREATE INDEX would block every write to {op.table_name} until it is done"
-    note = Note(BlockingIndexBuild.name, _subject(op), reason)
+    note = Note(BlockingIndexBuild.name, _subject(op), reason, more=duplicates(op))
     return (Step(1, Phase(build_concurrently(op), autocommit=True, notes=(note,)), owns_downgrade=True),)
 
 
@@ -54,6 +55,7 @@ def plan_drop_index(op: ops.DropIndexOp, facts: Facts) -> tuple[Step, ...]:
     reason = f"dropped concurrently: DROP INDEX would block every reader and writer of {op.table_name}"
     if getattr(op, "built_again", False):
         reason += ". Until the new one is built, queries have no such index"
+        reason += ", and rows with the same values can get in" if getattr(op._reverse, "unique", False) else ""
     note = Note(BlockingIndexDrop.name, _subject(op), reason)
     return (Step(1, Phase((drop_concurrently(op),), autocommit=True, notes=(note,)), owns_downgrade=True),)
 
@@ -73,12 +75,27 @@ def plan_unique(op: ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp, facts
     reason = (
         f"its index is built first: ADD CONSTRAINT would block reads and writes of {op.table_name} until it is built"
     )
-    index = Phase(
-        build_concurrently(index_of(op)), autocommit=True, notes=(Note(BlockingUnique.name, subject, reason),)
-    )
+    built = index_of(op)
+    note = Note(BlockingUnique.name, subject, reason, more=duplicates(built))
+    index = Phase(build_concurrently(built), autocommit=True, notes=(note,))
     attach_note = Note(BlockingUnique.name, subject, "uses the finished index; no row is read", aside=True)
     attach = Phase((SqlOp(_using_index(op)),), strong=True, notes=(attach_note,))
     return (Step(1, index), Step(2, attach, owns_downgrade=True))
+
+
+def duplicates(op: ops.CreateIndexOp) -> tuple[str, ...]:
+    """Return the lines of a comment that show the query for rows that a unique index refuses."""
+    if not op.unique:
+        return ()
+    # The order of a key is no part of its value.
+    keys = [item.element if isinstance(item, UnaryExpression) and item.modifier else item for item in op.columns]
+    names = ", ".join(quote(item) if isinstance(item, str) else sql_text(item) for item in keys)
+    # NULL is no duplicate of NULL, unless the index says so.
+    conditions = [] if op.kw.get("postgresql_nulls_not_distinct") else [f"({names}) IS NOT NULL"]
+    conditions += [sql_text(where)] if (where := op.kw.get("postgresql_where")) is not None else []
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    query = f"SELECT {names}, count(*) FROM {qualified(op.schema, op.table_name)}{where}"  # noqa: S608 - for people
+    return ("It fails if rows have the same values:", f"  {query} GROUP BY {names} HAVING count(*) > 1;")
 
 
 def build_concurrently(op: ops.CreateIndexOp) -> tuple[ops.MigrateOperation, ...]:

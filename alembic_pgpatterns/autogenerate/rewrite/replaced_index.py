@@ -10,7 +10,7 @@ from sqlalchemy.schema import conv
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, altered
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
-from alembic_pgpatterns.autogenerate.rewrite.indexes import build_concurrently, drop_concurrently
+from alembic_pgpatterns.autogenerate.rewrite.indexes import build_concurrently, drop_concurrently, duplicates
 from alembic_pgpatterns.autogenerate.rewrite.new_names import rename_index
 from alembic_pgpatterns.autogenerate.rewrite.rendering import Note, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step, touches
@@ -62,7 +62,7 @@ def plan_replace_index(op: ReplaceIndexOp, facts: Facts) -> tuple[Step, ...]:
         drop_concurrently(op.drop),
         SqlOp(rename_index(op.schema, other, name)),
     )
-    note = Note(BlockingIndexBuild.name, f"{name} on {op.table_name}", reason)
+    note = Note(BlockingIndexBuild.name, f"{name} on {op.table_name}", reason, more=duplicates(op.create))
     return (Step(1, Phase(operations, autocommit=True, notes=(note,)), owns_downgrade=True),)
 
 
