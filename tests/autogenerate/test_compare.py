@@ -866,6 +866,19 @@ def test_serial_columns_that_models_do_not_have_are_restored(in_process: InProce
     assert in_process.look.execute("SELECT array_agg(n ORDER BY n) FROM box").fetchone() == ([1, 2, 3],)
 
 
+def test_models_that_name_the_sequence_of_a_serial_column(in_process: InProcess) -> None:
+    """As SQLAlchemy-Continuum's do: SQLAlchemy calls nextval(), and the history has made the column serial."""
+    in_process.look.execute("CREATE TABLE box (id serial PRIMARY KEY, n bigint)")
+    for kind in ("Integer", "BigInteger"):
+        column = f"Column('id', {kind}, Sequence('box_id_seq'), primary_key=True)"
+        named = f"Table('box', metadata, {column}, Column('n', BigInteger))"
+        there_and_back(in_process, metadata_of(named))
+    row = in_process.look.execute("INSERT INTO box DEFAULT VALUES RETURNING id, nextval('box_id_seq')").fetchone()
+    assert row == (1, 2)
+    limit = "SELECT seqmax FROM pg_sequence WHERE seqrelid = 'box_id_seq'::regclass"
+    assert in_process.look.execute(limit).fetchone() == (2**63 - 1,)
+
+
 GUARDED = """
     CREATE FUNCTION kept() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
     CREATE TRIGGER kept BEFORE INSERT ON box FOR EACH ROW EXECUTE FUNCTION kept();

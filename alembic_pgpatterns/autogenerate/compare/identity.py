@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from sqlalchemy import Sequence
+
 from alembic_pgpatterns.autogenerate.compare.forms import ColumnForm
 from alembic_pgpatterns.autogenerate.compare.table_state import TableState
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp
@@ -35,7 +37,7 @@ def compare_identity(state: TableState, column: Any, expected: ColumnForm, actua
         op.modify_server_default = False
         op.existing_server_default = False
         state.drop_if_empty(op)
-    if is_serial(expected) and is_serial(actual):
+    if is_serial(actual) and (is_serial(expected) or _names_its_sequence(column, actual)):
         _take_sequence_along(state, expected, actual)
     elif expected.identity and actual.identity:
         _compare_options(state, expected, actual)
@@ -48,6 +50,15 @@ def compare_identity(state: TableState, column: Any, expected: ColumnForm, actua
     if actual.identity and not expected.identity and expected.nullable:
         # Alembic ignores this too, and a column that was an identity stays NOT NULL.
         (state.alter_op(column.name) or state.new_alter_op(column.name)).modify_nullable = True
+
+
+def _names_its_sequence(column: Any, actual: ColumnForm) -> bool:
+    """Whether the models take a serial column's values from its sequence by name, as SQLAlchemy-Continuum's do.
+
+    Then SQLAlchemy calls nextval() and needs the sequence; that the column has it as its default too does no harm.
+    """
+    name = (actual.owned_sequence or "").rpartition(".")[2]
+    return isinstance(column.default, Sequence) and quote(str(column.default.name)) == name
 
 
 def _take_sequence_along(state: TableState, expected: ColumnForm, actual: ColumnForm) -> None:
