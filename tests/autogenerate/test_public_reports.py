@@ -244,3 +244,10 @@ def test_an_integer_is_no_uuid(project: InProcess) -> None:
     there_and_back(project, models(box("Column('n', Integer)")))
     project.revise(models(box("Column('n', Uuid)")))
     assert any("No integer is a uuid, so this fails where the table has rows" in line for line in project.output)
+
+
+def test_a_cast_to_a_type_whose_extension_is_not_there_yet(project: InProcess) -> None:
+    there_and_back(project, models(box("Column('tags', Text)")))
+    project.look.execute("INSERT INTO box(tags) VALUES ('a=>1')")
+    there_and_back(project, models(box("Column('tags', postgresql.HSTORE)")), restores=False)
+    assert project.look.execute("SELECT (tags -> 'a')::text FROM box").fetchone() == ("1",)

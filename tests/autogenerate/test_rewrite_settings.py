@@ -147,9 +147,11 @@ def test_what_alembic_postgresql_enum_gets_wrong_is_mended(make_project) -> None
         Column("mood", Enum("sad", name="UserEnum")))
     """
     after = f"""
+    from sqlalchemy.dialects.postgresql import DOMAIN
     t = Table("t", metadata, {ID}, Column("kind", Enum("it's", "b", "c", name="kind", schema="left_out"),
-        server_default="it's"), Column("mood", Enum("sad", name="OtherEnum")))
-    u = Table("u", metadata, {ID}, Column("size", Enum("s", name="SizeEnum", schema="apart")), schema="apart")
+        server_default="it's"), Column("mood", Enum("sad", name="OtherEnum")), Column("d", DOMAIN("d", Integer)))
+    u = Table("u", metadata, {ID}, Column("size", Enum("s", name="SizeEnum", schema="apart")),
+        Column("e", DOMAIN("e", Integer, check="VALUE > 0")), schema="apart")
     """
     project = make_project()
     project.database.execute("CREATE SCHEMA left_out; CREATE TYPE left_out.foreign_one AS ENUM ('x')")

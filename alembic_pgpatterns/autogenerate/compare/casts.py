@@ -81,7 +81,7 @@ def _translated(state: TableState, old: ColumnForm, new: ColumnForm) -> DefaultC
     casts = (f"{value}::{new.type}", f"{value}::integer::{new.type}", f"{value}::text::{new.type}")
     for default in filter(None, (literal, old.default, *casts)):
         statement = f"CREATE TEMP TABLE pgpatterns_cast ({quote(old.name)} {type_sql(new)} DEFAULT {default})"
-        if accepted(state.same.connection, [statement], state.printed.types):
+        if accepted(state.same.connection, [statement], state.declared, state.printed.types):
             return DefaultClause(text(escape_binds(default))) if default != old.default else None
     return None
 
@@ -108,7 +108,7 @@ def _using(state: TableState, old: ColumnForm, new: ColumnForm, back_from: Colum
             f"CREATE TEMP TABLE pgpatterns_cast ({quote(old.name)} {type_sql(old)})",
             f"ALTER TABLE pgpatterns_cast ALTER COLUMN {quote(old.name)} TYPE {type_sql(new)}{words}",
         ]
-        if accepted(state.same.connection, statements, state.printed.types):
+        if accepted(state.same.connection, statements, state.declared, state.printed.types):
             return using
     return None
 

@@ -137,16 +137,18 @@ def print_after(
         return None
 
 
-def accepted(connection: Connection, statements: Sequence[str], types: Sequence[Any] = ()) -> bool:
+def accepted(connection: Connection, statements: Sequence[str], declared: Table, types: Sequence[Any] = ()) -> bool:
     """Whether PostgreSQL accepts some statements, which are undone.
 
     Args:
         connection: to the database, in a transaction.
         statements: SQL that touches nothing but temporary tables.
-        types: enums and domains to create first, if the database does not have them.
+        declared: a table of the models, whose extensions are created first, if the database does not have them.
+        types: enums and domains to create first in the same way.
     """
     try:
         with rolled_back(connection):
+            create_for(connection, declared)
             _create_types(connection, types)
             for statement in statements:
                 connection.execute(text(escape_binds(statement)))

@@ -180,7 +180,7 @@ def plan_swap(op: ops.AlterColumnOp, note: Note, facts: Facts) -> tuple[Step, ..
         idempotent=swap.begin(idempotent=True),
         notes=(note,),
         locks=this_table,
-        first=refuse_misfits(op, op.kw.get("postgresql_using"), this_table[0], TableRewrite.name),
+        first=_refuse_misfits(op, this_table[0], facts),
     )
     # A level above the swap: a downgrade that stops between the files leaves both columns.
     renewed = Step(4, Phase(swap.begin(), strong=True, locks=this_table))
@@ -192,6 +192,12 @@ def plan_swap(op: ops.AlterColumnOp, note: Note, facts: Facts) -> tuple[Step, ..
         Step(1, Phase(swap.filled(), autocommit=True, notes=(filling,))),
         Step(2, swapped, undo_when_split=(renewed,), owns_downgrade=True),
     )
+
+
+def _refuse_misfits(op: ops.AlterColumnOp, table: str, facts: Facts) -> tuple[ops.MigrateOperation, ...]:
+    """Not for a type that the revision itself creates, or its extension: it is not there yet."""
+    exists = op.modify_type is not None and facts.type_exists(type_text(op.modify_type))
+    return refuse_misfits(op, op.kw.get("postgresql_using"), table, TableRewrite.name) if exists else ()
 
 
 class _Swap:

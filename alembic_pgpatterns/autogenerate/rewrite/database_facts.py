@@ -76,6 +76,8 @@ class Facts:
     """Whether a CHECK on one column, as pg_get_constraintdef() prints it, is true for a value of a type."""
     name_exists: Callable[[str, str], bool] = lambda schema, name: False
     """Whether a schema has a constraint or relation of a name."""
+    type_exists: Callable[[str], bool] = lambda name: True
+    """Whether the database has a type, given as SQL."""
     rebuilt_with_type: Callable[[TableKey, str], tuple[str, ...]] = lambda table, column: ()
     """What PostgreSQL rebuilds or checks again when a column's type changes."""
     blocks_type_change: Callable[[TableKey, str], tuple[str, ...]] = lambda table, column: ()
@@ -151,6 +153,7 @@ def read_facts(context: MigrationContext, settings: RewriteSettings, **more: Any
         volatile=reader.volatile,
         holds=reader.holds,
         name_exists=reader.name_exists,
+        type_exists=reader.type_exists,
         rebuilt_with_type=reader.rebuilt_with_type,
         blocks_type_change=reader.blocks_type_change,
         droppable_views=reader.droppable_views,
@@ -323,6 +326,9 @@ class _Reader:
 
     def name_exists(self, schema: str, name: str) -> bool:
         return bool(self.connection.scalar(text(_NAME_EXISTS), {"schema": schema, "name": name}))
+
+    def type_exists(self, name: str) -> bool:
+        return bool(self.connection.scalar(text("SELECT to_regtype(:name) IS NOT NULL"), {"name": name}))
 
     def rebuilt_with_type(self, table: TableKey, column: str) -> tuple[str, ...]:
         return self._of_column(_REBUILT, table, column)

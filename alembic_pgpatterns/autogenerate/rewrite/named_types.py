@@ -27,10 +27,8 @@ from alembic_pgpatterns.autogenerate.rewrite.table_names import qualified
 def with_enum_types(changes: Sequence[Change], facts: Facts) -> list[Change]:
     """Create each new type where it is first used, and let the downgrade drop it.
 
-    If alembic-postgresql-enum is in use, it takes care of the types and nothing is done here.
+    If alembic-postgresql-enum is in use, it takes care of the enums, and only domains are left.
     """
-    if facts.enum_plugin:
-        return list(changes)
     existing = set(facts.enums)
     first: list[Change] = []
     result: list[Change] = []
@@ -55,13 +53,17 @@ def _brought_back(op: ops.MigrateOperation, facts: Facts) -> ops.MigrateOperatio
 
 def _of_column(column: Column[Any], existing: set[TableKey], facts: Facts) -> Iterator[Change]:
     """Create the types of a new column, which add_column does not do."""
-    yield from _created(named_types_of(column.type), existing, facts)
+    yield from _created(_to_create(named_types_of(column.type), facts), existing, facts)
+
+
+def _to_create(kinds: Sequence[Any], facts: Facts) -> list[Any]:
+    return [kind for kind in kinds if not (facts.enum_plugin and isinstance(kind, postgresql.ENUM))]
 
 
 def _under_domains(op: ops.CreateTableOp, existing: set[TableKey], facts: Facts) -> Iterator[Change]:
     """Create the new enums that domains are over: create_table creates the domain alone."""
     for column in [item for item in op.columns if isinstance(item, Column)]:
-        yield from _created(named_types_of(column.type)[:-1], existing, facts)
+        yield from _created(_to_create(named_types_of(column.type)[:-1], facts), existing, facts)
 
 
 def _created(kinds: Sequence[Any], existing: set[TableKey], facts: Facts) -> Iterator[Change]:
@@ -88,7 +90,8 @@ def _of_table(change: Change, op: ops.CreateTableOp, existing: set[TableKey], fa
     columns: list[Any] = []
     drops: list[SqlOp] = []
     for item in op.columns:
-        kinds = [k for k in named_types_of(item.type) if k.create_type] if isinstance(item, Column) else []
+        kinds = _to_create(named_types_of(item.type), facts) if isinstance(item, Column) else []
+        kinds = [kind for kind in kinds if kind.create_type]
         new = [kind for kind in kinds if facts.key(kind.schema, str(kind.name)) not in existing]
         existing.update(facts.key(kind.schema, str(kind.name)) for kind in new)
         columns.append(item if new or not kinds else _without_creation(item))
