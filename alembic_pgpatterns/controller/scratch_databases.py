@@ -8,6 +8,7 @@ from pathlib import Path
 
 from psycopg import Error as PsycopgError
 from psycopg import sql
+from psycopg.errors import QueryCanceled
 
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.errors import PgPatternsError
@@ -75,8 +76,15 @@ def prepare(settings: Settings, server: Server, database: str) -> None:
         return
     try:
         with server.connect(database) as connection:
+            limit = str(int(settings.seconds * 1000))
+            connection.execute("SELECT pg_catalog.set_config('statement_timeout', %s, false)", (limit,))
             # Without parameters psycopg sends the text as one simple query, which may contain several statements.
             connection.execute(text.encode())
+    except QueryCanceled as error:
+        raise PgPatternsError(
+            f"prepare: {settings.path(settings.prepare)}: a statement ran for longer than time_limit "
+            f"({settings.seconds:g} s): {error}"
+        ) from error
     except PsycopgError as error:
         raise PgPatternsError(f"prepare: {settings.path(settings.prepare)}: {error}") from error
 

@@ -57,6 +57,7 @@ class RunFolder:
         for group in self._groups:
             watchdog.stop(group, str(self.path))
         watchdog.end_programs(str(self.path))
+        watchdog.free_abandoned(str(self.path))
 
 
 @contextlib.contextmanager

@@ -38,6 +38,7 @@ def main(folder: str) -> None:
         for group in groups:
             stop(group, folder)
         end_programs(folder)
+        free_abandoned(folder)
         shutil.rmtree(folder, ignore_errors=True)
         # A process that was just starting may have written a little more.
         time.sleep(0.2)
@@ -130,6 +131,26 @@ def system_v_segments(pids: list[int]) -> list[int]:
         rows = [line.split() for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
         return [int(row[1]) for row in rows if int(row[4]) in pids]
     return []
+
+
+def free_abandoned(folder: str) -> None:
+    """Free the shared memory of processes that started and were killed between two looks, such as initdb's helpers.
+
+    It was made by an account of the folder in the last minute; its creator has ended, and no process uses it.
+    """
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        owners = {place.stat().st_uid for place in (Path(folder), *Path(folder).iterdir())}
+        rows = [line.split() for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
+        for _, segment, _, size, creator, _, users, owner, *rest in rows:
+            is_recent = time.time() - int(rest[5]) < _RECENT
+            is_unused = users == "0" and creator != "0" and not Path(f"/proc/{creator}").exists()
+            if size == _SIZE and int(owner) in owners and is_recent and is_unused:
+                release(int(segment))
+
+
+_SIZE = "56"
+"""PGShmemHeader, of which PostgreSQL makes one per server (PostgreSQL source, sysv_shmem.c)."""
+_RECENT = 60
 
 
 def release(segment: int) -> None:

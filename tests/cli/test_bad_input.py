@@ -85,6 +85,13 @@ def test_a_file_that_is_a_pipe(
     assert file in out + err and "pipe (FIFO), not a regular file" in out + err
 
 
+def test_sql_that_does_not_end(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    project.write("p.sql", "SELECT pg_sleep(600)")
+    project.write("pyproject.toml", '[tool.alembic_pgpatterns]\ntime_limit = "2s"\n')
+    err = said(capsys, 255, "--prepare", "p.sql")
+    assert "p.sql: a statement ran for longer than time_limit (2 s)" in err
+
+
 def test_env_py_that_fails_here_does_not_pass(project: Project) -> None:
     """The revisions run without it, and what they make is judged; yet nobody may take that for "ok"."""
     project.sql("a1", "CREATE TABLE t (id bigint PRIMARY KEY)")

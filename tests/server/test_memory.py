@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from alembic_pgpatterns.server import memory
+from alembic_pgpatterns.server import memory, watchdog
 from alembic_pgpatterns.server.find_account import server_account
 from alembic_pgpatterns.server.folder import run_root, run_roots
 from alembic_pgpatterns.server.throwaway import throwaway_server
@@ -44,3 +46,22 @@ def test_little_memory_is_left_alone(shared: Path, monkeypatch: pytest.MonkeyPat
 
 def test_what_was_left_in_memory_is_swept() -> None:
     assert memory.FOLDER in run_roots()
+
+
+MAKE = """
+import ctypes, sys
+print(ctypes.CDLL(None).shmget(0, int(sys.argv[1]), 0o1600))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/sysvipc/shm").exists(), reason="reads the list of shared memory in /proc")
+def test_shared_memory_of_a_helper_that_was_killed_is_freed(tmp_path: Path) -> None:
+    """System V memory stays when its creator ends. What PostgreSQL cannot have made stays."""
+    made = [
+        subprocess.run([sys.executable, "-c", MAKE, size], capture_output=True, text=True, check=True).stdout.strip()
+        for size in ("56", "57")
+    ]
+    watchdog.free_abandoned(str(tmp_path))
+    there = {line.split()[1] for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]}
+    assert [number in there for number in made] == [False, True]
+    watchdog.release(int(made[1]))
