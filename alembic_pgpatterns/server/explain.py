@@ -109,7 +109,9 @@ def _also_here(server: Server, extension: str | None = None) -> str:
 def explain_connecting(error: BaseException, server: Server) -> str | None:
     """Explain that the failed statement made the server connect to another one; else None."""
     text = _text(error)
-    if not _CONNECTING.search(text) or not _UNREACHABLE.search(text):
+    # Its own socket: then the project's process has lost the right to use it, for example by os.setuid().
+    is_own = str(server.parameters().get("host")) in text
+    if is_own or not _CONNECTING.search(text) or not _UNREACHABLE.search(text):
         return None
     return (
         f"{server.source} connects to no other server, so that no real one is reached (dblink, foreign tables, "

@@ -109,6 +109,10 @@ def test_the_error_is_explained(server: ThrowawayServer, target: Production) -> 
                     connection.execute(text)
             assert "connects to no other server" in (explain(caught.value, server) or ""), caught.value
     server.drop_database(name)
+    own = psycopg.OperationalError(
+        f'connection to server on socket "{server.sockets}/.s.PGSQL.5432" failed: Permission denied'
+    )
+    assert explain(own, server) is None
 
 
 def test_programs_that_need_no_connection_run(server: ThrowawayServer) -> None:
