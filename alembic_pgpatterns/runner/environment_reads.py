@@ -85,6 +85,17 @@ def looked_at(error: BaseException) -> tuple[str, int | None] | None:
     return (key, _length(tests[-1])) if key is not None else None
 
 
+def read_where_it_fails(error: BaseException) -> list[str]:
+    """The variables that the failing line itself reads, as in ``os.getenv("SHOP_URL").rsplit("/")``."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if _is_here(frame.f_code.co_filename)]
+    if not frames:
+        return []
+    line = _line(error, frames[-1])
+    calls = (node for node in ast.walk(_tree(Path(frames[-1].f_code.co_filename))) if isinstance(node, ast.Call))
+    read = (read_source(ast.unparse(call)).variables for call in calls if call.lineno == line)
+    return sorted({name for names in read for name in names} - {ALL_VARIABLES})
+
+
 def _line(error: BaseException, frame: FrameType) -> int:
     return next((line for item, line in traceback.walk_tb(error.__traceback__) if item is frame), 0)
 

@@ -17,7 +17,13 @@ from alembic_pgpatterns.errors import text_of
 from alembic_pgpatterns.output.secrets import MADE_UP, MADE_UP_KEY
 from alembic_pgpatterns.runner.allowed_values import allowed_value
 from alembic_pgpatterns.runner.asked_applications import application_to_name, is_without_application
-from alembic_pgpatterns.runner.environment_reads import looked_at, mode_of, other_key, variable_of_field
+from alembic_pgpatterns.runner.environment_reads import (
+    looked_at,
+    mode_of,
+    other_key,
+    read_where_it_fails,
+    variable_of_field,
+)
 from alembic_pgpatterns.runner.missing_files import MissingFile, missing_file
 from alembic_pgpatterns.runner.url_drivers import is_given_url, other_urls, url_for_project
 
@@ -123,6 +129,8 @@ def _missing(error: BaseException) -> Iterator[tuple[str, str]]:
     elif kind == "ValidationError" and hasattr(error, "errors"):
         yield from _of_pydantic(error)
         yield from _of_nothing(error)
+    elif isinstance(error, AttributeError | TypeError) and "NoneType" in message:
+        yield from ((name, value_for(name)) for name in read_where_it_fails(error) if name not in os.environ)
     elif kind == "CantStartEngineError":  # oslo.db, whose option oslo.config reads from this variable, too
         yield OSLO, value_for(OSLO)
     for name, form in _WORDS:

@@ -295,6 +295,20 @@ def test_a_variable_that_chooses_a_configuration_gets_one_that_the_source_has(
     assert dict(missing(error)) == {"SHOP_KEY": MADE_UP}
 
 
+@pytest.mark.parametrize(
+    "line,names",
+    [
+        ("x = {\n    'a': os.getenv('SHOP_HOST').rsplit('/', 1)[0],\n    'b': os.getenv('SHOP_B')}", {"SHOP_HOST"}),
+        ("x = int(os.environ.get('SHOP_PORT'))", {"SHOP_PORT"}),
+        ("x = None\nx.split()", set()),
+    ],
+)
+def test_a_line_that_fails_on_a_variable_that_is_not_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, names: set[str]
+) -> None:
+    assert set(dict(missing(fails_in(tmp_path, f"import os\n{line}", monkeypatch)))) == names
+
+
 READER = """
 import os
 def get(name):
