@@ -65,6 +65,25 @@ def find_models(run: RunContext, databases: Databases, number: int, tables: Coll
     return FoundModels(Models(result.run, number, item.models, item.search_path), way=way)
 
 
+def models_at_head(run: RunContext, databases: Databases, name: str) -> Models:
+    """The models of an env.py that failed on an empty database: an application may read its tables at its start.
+
+    Args:
+        run: the project, on a server.
+        databases: those of the project on the server.
+        name: of the database at head. All connections lead there now.
+    """
+    at_head = Databases(dict.fromkeys(databases.by_origin, name), name)
+    try:
+        result = run_env(run, Steps(), at_head)
+    except PgPatternsError:
+        return NO_MODELS
+    item = result.configured[0] if len(result.configured) == 1 else None
+    if result.own_environment is not None or item is None or not item.models:
+        return NO_MODELS
+    return Models(result.run, 0, item.models, item.search_path)
+
+
 def models_way(names: tuple[str, ...]) -> Way:
     """The setting that names modules with models."""
     words = f"env.py names no models with tables; {listed(names, _NAMED)} declare them"

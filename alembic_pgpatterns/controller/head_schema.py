@@ -256,8 +256,11 @@ def _found_models(
     run: RunContext, result: AtHead, database: Database, schema: Schema, lack: Skipped
 ) -> tuple[Database, ModelSchema]:
     """The models that the project's files have; without any, what env.py lacks."""
-    from alembic_pgpatterns.controller.found_models import NAME_THEM, find_models  # rarely needed
+    from alembic_pgpatterns.controller.found_models import NAME_THEM, find_models, models_at_head  # rarely needed
 
+    if lack.broken and (late := models_at_head(run, result.scratch, database.name)).count:
+        models = read_models(run, late, schema.default_schema)
+        return replace(database, models=late), replace(models, skipped=(LATE, *models.skipped))
     search = find_models(run, result.scratch, database.models.number or 0, [table.name for table in schema.tables])
     if not search.models.count:
         # What env.py lacks is said already, with the settings that give it.
@@ -271,6 +274,9 @@ def _found_models(
         return replace(database, models=NO_MODELS), ModelSchema(None, (_with(problem, lack),))
     failed = without_env_py(result.upgraded.result) if result.upgraded is not None else ()
     return database, replace(models, skipped=(*failed, *models.skipped))
+
+
+LATE = Skipped("env.py", "it needs the tables that the revisions make, so these ran without it", expected=True)
 
 
 def _with(problem: str, lack: Skipped) -> Skipped:

@@ -205,7 +205,7 @@ def _after_failure(run: EnvRun, environment: EnvironmentContext, error: BaseExce
     # After that the error is of a revision, which lacks nothing of env.py's, but may need these, too.
     run.needs += (need for need in needs if not run.configured or need.kind in _OF_REVISIONS)
     own_fault = isinstance(error, PgPatternsError | HistoryError | HistoryDiffers | NoDowngrade | exc.SQLAlchemyError)
-    own_fault = own_fault and not isinstance(error, ApplicationFailed)
+    own_fault = own_fault and not isinstance(error, ApplicationFailed) and not _reads_its_tables(error)
     if run.configured or own_fault or not run.request.without_env_py or _is_broken(run, error):
         return
     cause = describe(error, str(run.project.directory.dir)) + settings_to_add(error) + options_to_add(options)
@@ -214,6 +214,11 @@ def _after_failure(run: EnvRun, environment: EnvironmentContext, error: BaseExce
         run.raised = PgPatternsError(refused)
         return
     _run_without_env_py(run, environment, cause)
+
+
+def _reads_its_tables(error: BaseException) -> bool:
+    """Whether env.py reads a table that the revisions make, as an application may that it imports."""
+    return "42P01" in (getattr(getattr(error, "orig", None), name, None) for name in ("sqlstate", "pgcode"))
 
 
 _OF_REVISIONS = ("variable", "file", FLASK_APP, "application")

@@ -231,6 +231,18 @@ def test_an_env_py_that_imports_a_base_alone(project: Project) -> None:
     assert all(item["what"] != "models" for item in report["skipped"])
 
 
+def test_an_application_that_reads_its_tables_when_it_is_imported(project: Project) -> None:
+    head = f"""
+        import sqlalchemy
+        with {ENGINE}.connect() as first:
+            first.execute(sqlalchemy.text("SELECT title FROM book"))
+    """
+    project.env(models=BOOKS_AND_AUTHORS + "\ntarget_metadata = Base.metadata\n", head=head)
+    report = check(project)
+    assert "it needs the tables that the revisions make" in hints(report)
+    assert "model-drift" in {finding["pattern"] for finding in report["findings"]}
+
+
 @pytest.mark.long
 def test_models_that_cannot_be_used_are_named_with_the_reason(project: Project) -> None:
     ini(project, "[alembic]\nscript_location = %(here)s/migrations\nprepend_sys_path = .\n")
