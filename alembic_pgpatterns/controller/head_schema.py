@@ -258,7 +258,8 @@ def _found_models(
     """The models that the project's files have; without any, what env.py lacks."""
     from alembic_pgpatterns.controller.found_models import NAME_THEM, find_models, models_at_head  # rarely needed
 
-    if lack.broken and (late := models_at_head(run, result.scratch, database.name)).count:
+    failed_first = result.upgraded is not None and result.upgraded.result.own_environment is not None
+    if failed_first and (late := models_at_head(run, result.scratch, database.name)).count:
         models = read_models(run, late, schema.default_schema)
         return replace(database, models=late), replace(models, skipped=(LATE, *models.skipped))
     search = find_models(run, result.scratch, database.models.number or 0, [table.name for table in schema.tables])
