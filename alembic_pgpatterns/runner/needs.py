@@ -62,6 +62,11 @@ def of_error(error: BaseException, config: Any, driver: str, async_driver: str) 
         yield Need("url", driver, url)
 
 
+def reads_its_tables(error: BaseException) -> bool:
+    """Whether env.py reads a table that the revisions make, as an application may that it imports."""
+    return "42P01" in (getattr(getattr(error, "orig", None), name, None) for name in ("sqlstate", "pgcode"))
+
+
 def url_variables(refused: list[str], read: Iterable[str], driver: str, async_driver: str) -> Iterator[Need]:
     """The variables that may give the project another URL than the SQLite ones that were refused, or any at all.
 

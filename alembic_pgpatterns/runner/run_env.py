@@ -25,7 +25,7 @@ from alembic_pgpatterns.runner.failures import HistoryError, NoDowngrade, descri
 from alembic_pgpatterns.runner.file_reads import recorded
 from alembic_pgpatterns.runner.messages import EnvRequest, EnvResult, Failure, Need, Steps
 from alembic_pgpatterns.runner.missing_settings import settings_to_add
-from alembic_pgpatterns.runner.needs import WITHOUT_URL, of_error, url_variables
+from alembic_pgpatterns.runner.needs import WITHOUT_URL, of_error, reads_its_tables, url_variables
 from alembic_pgpatterns.runner.paths import relative, several
 from alembic_pgpatterns.runner.script_directory import ProjectScripts
 from alembic_pgpatterns.runner.server_access import ServerAccess
@@ -205,7 +205,7 @@ def _after_failure(run: EnvRun, environment: EnvironmentContext, error: BaseExce
     # After that the error is of a revision, which lacks nothing of env.py's, but may need these, too.
     run.needs += (need for need in needs if not run.configured or need.kind in _OF_REVISIONS)
     own_fault = isinstance(error, PgPatternsError | HistoryError | HistoryDiffers | NoDowngrade | exc.SQLAlchemyError)
-    own_fault = own_fault and not isinstance(error, ApplicationFailed) and not _reads_its_tables(error)
+    own_fault = own_fault and not isinstance(error, ApplicationFailed) and not reads_its_tables(error)
     if run.configured or own_fault or not run.request.without_env_py or _is_broken(run, error):
         return
     cause = describe(error, str(run.project.directory.dir)) + settings_to_add(error) + options_to_add(options)
@@ -214,11 +214,6 @@ def _after_failure(run: EnvRun, environment: EnvironmentContext, error: BaseExce
         run.raised = PgPatternsError(refused)
         return
     _run_without_env_py(run, environment, cause)
-
-
-def _reads_its_tables(error: BaseException) -> bool:
-    """Whether env.py reads a table that the revisions make, as an application may that it imports."""
-    return "42P01" in (getattr(getattr(error, "orig", None), name, None) for name in ("sqlstate", "pgcode"))
 
 
 _OF_REVISIONS = ("variable", "file", FLASK_APP, "application")
