@@ -251,3 +251,10 @@ def test_a_cast_to_a_type_whose_extension_is_not_there_yet(project: InProcess) -
     project.look.execute("INSERT INTO box(tags) VALUES ('a=>1')")
     there_and_back(project, models(box("Column('tags', postgresql.HSTORE)")), restores=False)
     assert project.look.execute("SELECT (tags -> 'a')::text FROM box").fetchone() == ("1",)
+
+
+def test_a_key_with_values_of_a_shared_sequence_comes_back(project: InProcess) -> None:
+    key = "Column('id', BigInteger, s, server_default=s.next_value(), primary_key=True)"
+    one, two = (f"; Table('{name}', metadata, {key})" for name in ("one", "two"))
+    there_and_back(project, models(f"s = Sequence('shared'){one}{two}"))
+    there_and_back(project, models(f"s = Sequence('shared'){one}"))

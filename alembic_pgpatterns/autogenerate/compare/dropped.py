@@ -84,6 +84,9 @@ def _as_stored(column: Any, forms: Forms) -> None:
     column.nullable = form.nullable
     if is_serial(form) or (form.default is None and not form.identity):
         column.server_default = None
+    elif column.autoincrement is True and not form.identity:
+        # SQLAlchemy would make a serial column of it, with a sequence of its own.
+        column.autoincrement = False
 
 
 def _options(forms: Forms) -> dict[str, Any]:
