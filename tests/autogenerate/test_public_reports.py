@@ -258,3 +258,9 @@ def test_a_key_with_values_of_a_shared_sequence_comes_back(project: InProcess) -
     one, two = (f"; Table('{name}', metadata, {key})" for name in ("one", "two"))
     there_and_back(project, models(f"s = Sequence('shared'){one}{two}"))
     there_and_back(project, models(f"s = Sequence('shared'){one}"))
+
+
+def test_an_operator_class_in_the_sql_of_an_index(project: InProcess) -> None:
+    index = "Index('ix', text('lower(n) gin_trgm_ops'), postgresql_using='gin')"
+    (written,) = there_and_back(project, models(box("Column('n', Text)", index)))
+    assert "CREATE EXTENSION IF NOT EXISTS pg_trgm" in written.upgrade

@@ -9,11 +9,12 @@ from alembic.operations import ops
 from sqlalchemy import Column, Connection, Index, Table, text
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.exc import CompileError, SQLAlchemyError
+from sqlalchemy.schema import CreateIndex
 
 from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT, SqlOp
 from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.binds import escape_binds
-from alembic_pgpatterns.schema.sql.sqltext import parse_type
+from alembic_pgpatterns.schema.sql.sqltext import parse_index, parse_type
 
 _TYPES = {
     "citext": ("citext",),
@@ -99,6 +100,7 @@ def extensions_of(table: Table) -> Iterator[str]:
     for index in table.indexes:
         options = index.dialect_options["postgresql"]
         yield from _of_index(options["using"], options["ops"], _columns(index))
+        yield from _of(_BY_CLASS.get(name) for name in _written_classes(index))
     for item in table.constraints:
         if isinstance(item, ExcludeConstraint):
             plain = [column for column, _, operator in item._render_exprs if operator == "="]
@@ -120,6 +122,17 @@ def extensions_of_index(method: str, classes: Iterable[str], plain_types: Iterab
 
 def _columns(index: Index) -> list[Column[Any]]:
     return [item for item in index.expressions if isinstance(item, Column)]
+
+
+def _written_classes(index: Index) -> Iterator[str]:
+    """The operator classes that stand in the SQL of its expressions: ``text("lower(name) gin_trgm_ops")``."""
+    if all(isinstance(item, Column) for item in index.expressions):
+        return
+    try:
+        parsed = parse_index(str(CreateIndex(index).compile(dialect=DIALECT)))
+    except CompileError:
+        return
+    yield from (key.opclass[-1] for key in (parsed.keys if parsed is not None else ()) if key.opclass)
 
 
 def _of_index(using: Any, classes: Any, columns: Iterable[Column[Any]]) -> Iterator[str]:
