@@ -38,6 +38,7 @@ _RUN_FOLDER = f"{os.sep}pgpatterns-"
 _LIBRARY = str(Path(os.__file__).parent) + os.sep
 _PACKAGE = str(Path(__file__).parents[1]) + os.sep
 _DISTRIBUTIONS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+_MODULES = (".py", ".pyc", ".so", ".pyd")
 _SEARCHES = (f"{_LIBRARY}importlib{os.sep}metadata", f"{_LIBRARY}pkgutil.py")
 """Python's search for distributions and modules, in all of sys.path."""
 
@@ -102,8 +103,10 @@ def recorded(read: set[str], *, code: bool) -> Iterator[None]:
 def _opened(sink: _Sink, path: object, mode: object, flags: object) -> None:
     if not isinstance(path, (str, bytes, os.PathLike)):
         return
-    # Two calls up: this function, the hook. An application imports a thousand modules, so first of all these.
-    if not sink.code and sys._getframe(2).f_code.co_filename.startswith("<frozen importlib"):
+    # Two calls up: this function, the hook. An application imports a thousand modules, so first of all these. Loaders
+    # read other files too (pkgutil.get_data).
+    is_loader = not sink.code and sys._getframe(2).f_code.co_filename.startswith("<frozen importlib")
+    if is_loader and os.fsdecode(path).endswith(_MODULES):
         return
     name = str(Path(os.fsdecode(path)).absolute())
     if isinstance(flags, int) and (flags & os.O_ACCMODE == os.O_WRONLY or flags & os.O_TRUNC):
