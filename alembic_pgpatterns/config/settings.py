@@ -125,7 +125,7 @@ class Settings:
         "`package.module:create_app`.",
     )
     registries: tuple[str, ...] = setting(
-        (), "Mapper registries, as `package.module:Base`, for patterns about relationships."
+        (), "Mapper registries, as `package.module:Base`, whose relationships are read; default: those of the models."
     )
     split: str = setting(
         "auto",

@@ -19,6 +19,7 @@ from alembic_pgpatterns.runner.engine import with_connection
 from alembic_pgpatterns.runner.failures import failure_of
 from alembic_pgpatterns.runner.messages import CreateRequest, Failure, ModelsRequest, ModelsResult
 from alembic_pgpatterns.schema.metadata import reader
+from alembic_pgpatterns.schema.metadata.origins import all_registries
 from alembic_pgpatterns.schema.parsed import IndexText, TypeText
 
 UNNAMED = "env.py names no target_metadata"
@@ -64,7 +65,7 @@ def read_models(metadatas: Sequence[Any], dialect: Any, request: ModelsRequest, 
     """
     if not metadatas:
         return ModelsResult(None, UNNAMED)
-    registries = load_registries(request.registries)
+    registries = load_registries(request.registries) or configured_registries(metadatas)
     try:
         schema = reader.read(
             metadatas,
@@ -77,6 +78,36 @@ def read_models(metadatas: Sequence[Any], dialect: Any, request: ModelsRequest, 
     except Exception as error:
         return ModelsResult(None, f"they cannot be read: {type(error).__name__}: {error}")
     return ModelsResult(schema)
+
+
+def configured_registries(metadatas: Sequence[Any]) -> list[Any]:
+    """The mapper registries of the models, configured; none if that fails, as where a class is not imported.
+
+    What listeners add to the MetaData then (a table for each version) is taken out again: Alembic does not see it.
+    """
+    tables = {id(metadata): {*metadata.tables} for metadata in metadatas}
+    registries = [item for item in all_registries() if any(_is_of(mapper, tables) for mapper in item.mappers)]
+    try:
+        for registry in registries:
+            registry.configure()
+    except Exception:
+        _forget_failures(registries)
+        return []
+    finally:
+        for metadata in metadatas:
+            for name in {*metadata.tables} - tables[id(metadata)]:
+                metadata.remove(metadata.tables[name])
+    return sorted(registries, key=lambda registry: min(mapper.class_.__qualname__ for mapper in registry.mappers))
+
+
+def _forget_failures(registries: Sequence[Any]) -> None:
+    """Let the project's own code try again, when it has imported more. SQLAlchemy keeps the error at the mapper."""
+    for mapper in (mapper for registry in registries for mapper in registry.mappers):
+        mapper.__dict__.pop("_configure_failed", None)
+
+
+def _is_of(mapper: Any, tables: Mapping[int, Any]) -> bool:
+    return id(getattr(mapper.local_table, "metadata", None)) in tables
 
 
 def load_registries(names: Sequence[str]) -> list[Any]:

@@ -227,3 +227,8 @@ async def delete_user(session: AsyncSession, tenant_id: int, user_id: int) -> bo
         .returning(User.id)
     )
     return await session.scalar(statement) is not None
+
+
+async def units_sold(session: AsyncSession, product_id: int) -> int:
+    """How many units of a product were ordered."""
+    return await session.scalar(select(func.sum(OrderLine.quantity)).where(OrderLine.product_id == product_id)) or 0

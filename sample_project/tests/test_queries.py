@@ -16,6 +16,7 @@ from shop.queries import (
     place_order,
     record_events,
     search_products,
+    units_sold,
     upsert_products,
 )
 from sqlalchemy import func, insert, select, text
@@ -197,6 +198,7 @@ def test_order_job_and_event_are_placed_together(run):
         async with sessions.begin() as session:
             lines = await session.execute(select(OrderLine.product_id, OrderLine.quantity).order_by(OrderLine.id))
             assert lines.all() == [(cheap, 3), (dear, 2)]
+            assert await units_sold(session, cheap) == 3
             assert (await session.scalar(select(Job))).payload == {"order_id": order.id}
             assert await session.scalar(select(events.c.payload)) == {"order_id": order.id}
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Action, Finding, Needs, SchemaPattern, Severity
+from alembic_pgpatterns.patterns._deletions import may_lose_rows
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.schema.model import ForeignKey, Relationship, Schema
 
@@ -17,14 +18,18 @@ class OrmCascadeMismatch(SchemaPattern):
     The reverse is ON DELETE CASCADE without `passive_deletes`: SQLAlchemy loads every child and deletes it, or sets its
     foreign key to NULL, one by one. The database could have deleted all of them in one statement.
 
-    This is read from the mapped classes of the registries named in the settings. Without any it is skipped.
+    This is read from the mapped classes of the models, or of the registries named in the settings. It is a guess where
+    nothing in the application's source deletes rows of the parent. Each kind of contradiction is said once, with all
+    relationships that have it.
 
-    Not reported: the many-to-one side, view-only relationships, link tables (secondary).
+    Not reported: the many-to-one side, view-only relationships, link tables (secondary), and models whose mappers
+    cannot be configured as env.py imports them.
     """
 
     severity = Severity.INFO
     action = Action.REPORT
     needs = Needs.MODELS
+    weighs_queries = True
     references = (
         "https://docs.sqlalchemy.org/en/20/orm/cascades.html#using-foreign-key-on-delete-cascade-with-orm-relationships",
     )
@@ -84,7 +89,10 @@ registries = [Base.registry]
             key = _foreign_key(schema, relationship) if deletes_children else None
             problem = _problem(relationship, key) if key is not None else None
             if problem is not None:
-                yield self.finding(at=relationship, message=problem[0], remedy=Advice(problem[1]))
+                message, advice = problem
+                cause = "by the database" if relationship.passive_deletes else "one by one"
+                finding = self.finding(at=relationship, message=message, remedy=Advice(advice), cause=cause)
+                yield finding.but(guess=not may_lose_rows(schema, relationship.parent))
 
 
 def _foreign_key(schema: Schema, relationship: Relationship) -> ForeignKey | None:
