@@ -15,6 +15,13 @@ _CONFIGURATIONS = ("SQLAlchemyAsyncConfig", "SQLAlchemySyncConfig")
 _PLUGINS = ("SQLAlchemyPlugin", "SQLAlchemyInitPlugin", "AdvancedAlchemy", "Litestar")
 _NO_APPLICATION = ("env.py", "conftest.py", "setup.py")
 """They may make an application for their own use; whoever imports them gets more than that."""
+_SERVED = frozenset(
+    {"app", "application", "autoapp", "wsgi", "asgi", "main", "server", "serve", "run", "manage", "web"}
+)
+"""Last parts of modules that make the application for a server, or for Flask's command."""
+_BLOCKS = (ast.With, ast.AsyncWith, ast.For, ast.AsyncFor, ast.While)
+_HARMLESS = (ast.Import, ast.ImportFrom, ast.Pass, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+"""What may stand in a block: views that are imported in the application's context, for example."""
 
 
 @dataclass(frozen=True)
@@ -33,19 +40,20 @@ def flask_applications(folder: Path) -> tuple[str, ...]:
     """
     sources = list(_sources(folder, folder, ("Flask", "create_app", "_app(")))
     factories = {item.name for source in sources for item in _functions(source.tree) if _makes_flask(item)}
+    importable = [source for source in sources if not _is_script(source.tree)]
     made = [
         _for_flask(source.module, name)
-        for source in sources
+        for source in importable
         for name, value in _assignments(source.tree)
         if _is_flask(_called(value)) or _called(value) in factories
     ]
     by_factory = [
         f"{source.module}:{item.name}"
-        for source in sources
+        for source in importable
         for item in _functions(source.tree)
         if item.name in factories and _needs_nothing(item) and not item.name.startswith("_")
     ]
-    return tuple(dict.fromkeys([*sorted(made, key=_depth), *sorted(by_factory, key=_depth)]))
+    return tuple(dict.fromkeys([*sorted(made, key=_likelihood), *sorted(by_factory, key=_likelihood)]))
 
 
 def alchemy_configurations(folder: Path) -> tuple[str, ...]:
@@ -86,6 +94,18 @@ def _sources(folder: Path, root: Path, words: tuple[str, ...]) -> Iterator[_Sour
 def _module(path: Path, root: Path) -> str:
     parts = path.relative_to(root).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts) or "__init__"
+
+
+def _is_script(tree: ast.Module) -> bool:
+    """Whether to import the module is to run it: it works in a block or a loop, as one that exports or imports data."""
+    blocks = (item for item in tree.body if isinstance(item, _BLOCKS))
+    return any(not isinstance(inner, _HARMLESS) for block in blocks for inner in block.body)
+
+
+def _likelihood(name: str) -> tuple[bool, int, str]:
+    """Modules that are named as what serves the application come first: others may have a purpose of their own."""
+    served = name.partition(":")[0].rpartition(".")[2] in _SERVED
+    return not served, *_depth(name)
 
 
 def _depth(name: str) -> tuple[int, str]:

@@ -42,6 +42,16 @@ FLASK = {
         },
         ["shop.app:create_app"],
     ),
+    "not a script that works as soon as it is imported, and one that serves first": (
+        {
+            "shop/__init__.py": FACTORY.format("create_app", ""),
+            "archive.py": "from shop import create_app\napp = create_app()",
+            "export.py": "from shop import create_app\napp = create_app()\nwith app.app_context():\n    app.dump()",
+            "sync.py": "from shop import create_app\napp = create_app()\nfor row in app.rows():\n    row.send()",
+            "wsgi.py": "from shop import create_app\napp = create_app()\nwith app.app_context():\n    import shop.views",
+        },
+        ["wsgi", "archive", "shop:create_app"],
+    ),
     "a class of its own": (
         {"shop/app.py": "from apiflask import APIFlask\ndef create_app():\n    return APIFlask(__name__)\n"},
         ["shop.app:create_app"],
