@@ -8,8 +8,12 @@ from alembic_pgpatterns.schema.model import Name, Schema
 
 
 def may_lose_rows(schema: Schema, name: Name) -> bool:
-    """Whether rows of a table may be deleted: by a statement, with a row that they belong to, or not known."""
-    if schema.evidence is None or schema.relationships is None:
+    """Whether rows of a table may be deleted: by a statement, with a row that they belong to, or not known.
+
+    Nothing is known where the source asks nothing of the table: somebody else does.
+    """
+    evidence = schema.evidence
+    if evidence is None or schema.relationships is None or not evidence.of_table(name.schema, name.name):
         return True
     return name in schema.fact(_losing)
 

@@ -96,6 +96,11 @@ def test_a_data_change_says_which_rows_and_how_else(found) -> None:
         'op.backfill("book", {"title": sa.text("\'-\'"), "pages": sa.text("1")}, where="title IS NULL")'
     )
     assert found(proposed(finding), "unbatched-data-change") == []
+    (finding,) = found("""op.execute("UPDATE book SET title = 'x' WHERE pages IS NOT NULL")""", "unbatched-data-change")
+    assert """where="(pages IS NOT NULL) AND (title IS DISTINCT FROM ('x'))")""" in proposed(finding)
+    assert found(proposed(finding), "unbatched-data-change") == [], "the backfill ran to its end"
+    (finding,) = found('op.execute("UPDATE book SET pages = pages + 1")', "unbatched-data-change")
+    assert "where=…" in proposed(finding)
     parameters = 'op.get_bind().execute(sa.text("UPDATE book SET title = :t WHERE title IS NULL"), {"t": "x"})'
     (finding,) = found(parameters, "unbatched-data-change")
     assert "…" in proposed(finding)

@@ -48,7 +48,7 @@ FLASK = {
             "archive.py": "from shop import create_app\napp = create_app()",
             "export.py": "from shop import create_app\napp = create_app()\nwith app.app_context():\n    app.dump()",
             "sync.py": "from shop import create_app\napp = create_app()\nfor row in app.rows():\n    row.send()",
-            "wsgi.py": "from shop import create_app\napp = create_app()\nwith app.app_context():\n    import shop.views",
+            "wsgi.py": "from shop import create_app\napp = create_app()\nwith app.app_context():\n    import shop.ui",
         },
         ["wsgi", "archive", "shop:create_app"],
     ),

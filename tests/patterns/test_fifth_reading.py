@@ -38,15 +38,15 @@ OTHER = QueryShape("item", conditions=(Condition("x", Use.EQUAL),))
     ("facts", "guess"),
     [
         ({}, True),
-        ({"shapes": (QueryShape("parent"),)}, True),
+        ({"shapes": (QueryShape("parent"), OTHER)}, True),
         ({"relationships": (MANY_TO_ONE,)}, True),
         ({"deleted_names": frozenset({"author"})}, True),
         ({"deleted": frozenset({"author"})}, True),
-        ({"shapes": (BY_ID,)}, True),
-        # What a person would miss. Where the source asks for neither table, somebody else does.
-        ({"shapes": ()}, False),
-        ({"shapes": (BY_KEY,)}, False),
-        ({"shapes": (JOINED,)}, False),
+        ({"shapes": (QueryShape("parent"), BY_ID)}, True),
+        # What a person would miss. Where the source asks nothing of the parent, somebody else does.
+        ({"shapes": (OTHER,)}, False),
+        ({"shapes": (QueryShape("parent"), BY_KEY)}, False),
+        ({"shapes": (QueryShape("parent"), JOINED)}, False),
         ({"deleted": frozenset({"parent"})}, False),
         ({"deleted": frozenset({"public.parent"})}, False),
         ({"deleted_names": frozenset({"old_parent"})}, False),
@@ -68,7 +68,7 @@ def test_a_key_that_nothing_uses(facts: dict[str, Any], guess: bool) -> None:
     parent = table(column("id", table=PARENT), column("top", table=PARENT), name=PARENT)
     author = table(column("id", table=AUTHOR), name=AUTHOR)
     known = {name: value for name, value in facts.items() if name in Evidence.__dataclass_fields__}
-    evidence = Evidence("source", **{"shapes": (OTHER,), **known})
+    evidence = Evidence("source", **{"shapes": (QueryShape("parent"),), **known})
     schema = Schema(
         "database",
         (item, parent, author),

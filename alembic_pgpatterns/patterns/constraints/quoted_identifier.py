@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from alembic_pgpatterns.patterns import Action, Finding, Fold, Identified, SchemaPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice
-from alembic_pgpatterns.schema.model import Check, Exclusion, ForeignKey, Index, Key, Schema, Table
+from alembic_pgpatterns.schema.model import Check, Column, Exclusion, ForeignKey, Index, Key, Schema, Table
 from alembic_pgpatterns.schema.sql.parser import COL_NAME_KEYWORD, NO_KEYWORD, UNRESERVED_KEYWORD, postgast
 
 # As PostgreSQL's lexer has it (scan.l, ident_start and ident_cont): letters of other alphabets are letters, too.
@@ -21,7 +21,8 @@ class QuotedIdentifier(SchemaPattern):
     SQLAlchemy writes the quotes for you; psql, reports, functions and other tools do not.
 
     Schemas, tables, columns, views, sequences, functions,
-    constraints and indexes are checked. The name of a constraint or index alone is a guess: queries do not write it.
+    constraints and indexes are checked. The name of a constraint or index alone is a guess, because queries do not
+    write it; so is a reserved word, such as `user`, of a table that the models have: SQLAlchemy knows it.
 
     Not reported: names made from a quoted table or column name, such as `"Account_pkey"` (the table is reported);
     indexes behind constraints, sequences behind columns; triggers.
@@ -50,7 +51,18 @@ class QuotedIdentifier(SchemaPattern):
                     detail=f'"{name}"' if isinstance(at, Key | ForeignKey) else "",
                     cause=name,
                 )
-                yield finding.but(guess=isinstance(at, Key | ForeignKey | Check | Exclusion | Index))
+                of_constraint = isinstance(at, Key | ForeignKey | Check | Exclusion | Index)
+                yield finding.but(guess=of_constraint or (_is_word(name) and _is_modelled(schema, at)))
+
+
+def _is_word(name: str) -> bool:
+    """Whether only that it is a reserved word makes it need quotes."""
+    return _PLAIN.fullmatch(name) is not None and name == name.lower()
+
+
+def _is_modelled(schema: Schema, at: Identified) -> bool:
+    table = at if isinstance(at, Table) else schema.table(at.table) if isinstance(at, Column) else None
+    return table is not None and table.modelled
 
 
 def _named(schema: Schema) -> Iterator[tuple[Identified, str]]:

@@ -36,11 +36,11 @@ class NullableUnique(SchemaPattern):
     In a unique index two nulls are not equal: the row (7, NULL) can exist any number of times, and ON CONFLICT does not
     find it. From PostgreSQL 15 on, UNIQUE NULLS NOT DISTINCT treats nulls as equal.
 
-    Not reported: rules over one column, where null means "has none"; rules with a soft-deletion column, whose null is
-    the point; a link table without a primary key, which missing-primary-key reports; a partial index whose predicate
-    covers the nulls, alone or together with a CHECK; a table with another unique index for the rows where the column is
-    null; a column in whose place other rules have another one ((phone, shop) beside (email, shop)); columns that a
-    CHECK keeps from being null.
+    Not reported: rules of which a part is unique already and never null; rules over one column, where null means "has
+    none"; rules with a soft-deletion column, whose null is the point; a link table without a primary key, which
+    missing-primary-key reports; a partial index whose predicate covers the nulls, alone or together with a CHECK; a
+    table with another unique index for the rows where the column is null; a column in whose place other rules have
+    another one ((phone, shop) beside (email, shop)); columns that a CHECK keeps from being null.
 
     Where only the name that something has elsewhere may be null (`external_id`, `saml_subject`), null usually means
     that it has none; so it does where all columns may be null, and one is a number within a parent (`job_id`,
@@ -98,6 +98,8 @@ Table(
             return
         if len(members) < 2 or (soft is not None and soft.name in members):
             return
+        if _is_implied(table, members):
+            return
         columns = [column for column in table.columns if column.name in members and column.name not in rule.excluded]
         nullable = [
             column.name for column in columns if not (never_null(table, column) or _has_companion(table, column.name))
@@ -140,6 +142,15 @@ def _kept_out(table: Table, index: Index) -> frozenset[str]:
     conditions = [check.expression for check in table.checks if check.expression is not UNKNOWN]
     by_check = (null_tested(text) for text in conditions if in_predicate & columns_of(text))
     return null_tested(index.predicate).union(*by_check)
+
+
+def _is_implied(table: Table, members: tuple[str | None, ...]) -> bool:
+    """Whether fewer of the columns are unique already, none of them null: then no row comes twice."""
+    rules = [key.columns for key in (table.primary_key, *table.unique_constraints) if key is not None]
+    rules += [index.columns for index in table.indexes if index.unique and index.predicate is None]  # type: ignore[misc]
+    smaller = [rule for rule in rules if rule and set(rule) < set(members)]
+    columns = {column.name: column for column in table.columns}
+    return any(all(name in columns and never_null(table, columns[name]) for name in rule) for rule in smaller)
 
 
 def _is_alternative(table: Table, name: str, members: tuple[str | None, ...]) -> bool:

@@ -17,7 +17,7 @@ from alembic_pgpatterns.patterns.indexes._evidence import ONE_VALUE, not_found_o
 from alembic_pgpatterns.patterns.indexes._links import link_columns
 from alembic_pgpatterns.patterns.indexes._shape import IndexNames
 from alembic_pgpatterns.remedies.model import Advice, CreateIndex, IndexedKey, Remedy
-from alembic_pgpatterns.schema.model import DataType, ForeignKey, Name, Policy, Schema, Table
+from alembic_pgpatterns.schema.model import DataType, ForeignKey, Policy, Schema, Table
 from alembic_pgpatterns.schema.sql import values
 
 _REFUSING = frozenset({"NO ACTION", "RESTRICT"})
@@ -156,18 +156,11 @@ def _is_unused(schema: Schema, table: Table, key: ForeignKey) -> bool:
 
     ON DELETE says that rows of the parent are meant to go, even if the source does not delete them.
     """
-    stays = key.on_delete in _REFUSING and not may_lose_rows(schema, key.referred_table)
-    if not stays or not _is_asked_for(schema, (table.name, key.referred_table)):
+    if key.on_delete not in _REFUSING or may_lose_rows(schema, key.referred_table):
         return False
     shapes = not_found_otherwise(schema, table)
     is_searched = any(item.column in key.columns for shape in shapes for item in shape.conditions)
     return not is_searched and not _loads_children(schema, key) and not _may_be_searched(schema, table, key)
-
-
-def _is_asked_for(schema: Schema, names: tuple[Name, ...]) -> bool:
-    """Whether the source asks for one of the tables. If not, somebody else does, of whom nothing is known."""
-    evidence = schema.evidence
-    return evidence is not None and any(evidence.of_table(name.schema, name.name) for name in names)
 
 
 def _loads_children(schema: Schema, key: ForeignKey) -> bool:

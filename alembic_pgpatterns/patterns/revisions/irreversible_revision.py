@@ -21,7 +21,9 @@ _LEFT_TYPE = Advice(
     "Drop the type at the end of downgrade(): op.execute('DROP TYPE …'). create_table makes an enum's type, and "
     "drop_table leaves it."
 )
-_NO_NAME = re.compile(r"Can't emit DROP CONSTRAINT for constraint (?P<kind>\w+)\(")
+_NO_NAME = re.compile(
+    r"Can't emit DROP CONSTRAINT for constraint (?P<kind>\w+)\((?:.*table=Table\('(?P<table>[^']*)')?"
+)
 """SQLAlchemy's words where an op.drop_constraint() has None for the name (sql/compiler.py, visit_drop_constraint)."""
 
 
@@ -65,19 +67,20 @@ class IrreversibleRevision(RevisionPattern):
         no_name = _NO_NAME.search(downgrade.failure or "")
         if no_name is not None:
             message = "the downgrade fails: it drops a constraint without naming it"
-            remedy = _naming(_new_names(run, no_name["kind"]))
+            remedy = _naming(_new_names(run, no_name["kind"], no_name["table"]))
         if message is not None:
             place = downgrade.location or Location(run.path, run.downgrade_line)
             spot = Spot(run.revision, None, place, place.line)
             yield self.finding(spot, message, remedy, revision=run.revision)
 
 
-def _new_names(run: RevisionRun, kind: str) -> list[str]:
-    """The names of the constraints of a kind (SQLAlchemy's class) that the revision adds."""
+def _new_names(run: RevisionRun, kind: str, table_name: str | None) -> list[str]:
+    """The names of the constraints of a kind (SQLAlchemy's class) that the revision adds, to a table if it is known."""
     kinds = {"ForeignKeyConstraint": "foreign_keys", "CheckConstraint": "checks"}
 
     def names(schema: Schema) -> dict[str, None]:
-        groups = (getattr(table, kinds.get(kind, "unique_constraints")) for table in schema.tables)
+        tables = (table for table in schema.tables if table_name in (None, table.name.name))
+        groups = (getattr(table, kinds.get(kind, "unique_constraints")) for table in tables)
         return {item.name: None for group in groups for item in group if item.name}
 
     before = names(run.before)

@@ -9,8 +9,8 @@ from alembic_pgpatterns.revisions.model import RevisionRun, Statement
 from alembic_pgpatterns.schema.model import Name
 from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.binds import escape_binds
-from alembic_pgpatterns.schema.sql.expressions import has_parameter
-from alembic_pgpatterns.schema.sql.values import columns
+from alembic_pgpatterns.schema.sql.expressions import has_parameter, null_columns
+from alembic_pgpatterns.schema.sql.values import calls, columns
 
 
 class UnbatchedDataChange(RevisionPattern):
@@ -86,6 +86,29 @@ def _has_values_elsewhere(text: str) -> bool:
     return has_parameter(text) or escape_binds(text) != text
 
 
+def _false_afterwards(run: RevisionRun, command: Command, table: Name) -> str | None:
+    """The condition of the UPDATE, false for each row that was changed; None where that cannot be had from its text."""
+    assigned = dict(command.assigned)
+    filled = [name for name, text in assigned.items() if text.upper() != "NULL"]
+    if command.where is not None and null_columns(command.where) & {*filled}:
+        return command.where
+    if any(
+        calls(text) or columns(text) & {*assigned} or not _compares(run, table, name) for name, text in assigned.items()
+    ):
+        return None
+    changed = " OR ".join(f"{quote(name)} IS DISTINCT FROM ({text})" for name, text in assigned.items())
+    if command.where is None:
+        return changed
+    return f"({command.where}) AND ({changed})"
+
+
+def _compares(run: RevisionRun, table: Name, name: str) -> bool:
+    """Whether the column's type is known and has an equality: json has none."""
+    of_table = run.after.table(table) or run.before.table(table)
+    column = of_table.column(name) if of_table is not None else None
+    return column is not None and column.type.name not in ("json", "xml", "point")
+
+
 def _instead(run: RevisionRun, command: Command, table: Name) -> str:
     if command.kind == "delete":
         batches = "Delete in batches of some thousand rows by key, each in a transaction of its own"
@@ -94,16 +117,16 @@ def _instead(run: RevisionRun, command: Command, table: Name) -> str:
     is_constant = command.assigned and not any(map(_has_values_elsewhere, filter(None, texts)))
     assigned = command.assigned if is_constant else ()
     values = ", ".join(f"{python(name)}: sa.text({python(text)})" for name, text in assigned) or "…"
-    where = python(command.where) if command.where and is_constant else "…"
+    where = _false_afterwards(run, command, table) if is_constant else None
     new = [name for name, _ in assigned if _is_new(run, table, name)]
     if not command.where and new:
-        where = python(f"{quote(new[0])} IS NULL")  # nothing else has filled a column that the revision adds
+        where = f"{quote(new[0])} IS NULL"  # nothing else has filled a column that the revision adds
     relation = command.relations[0]
     schema = f", schema={python(relation.schema)}" if relation.schema else ""
     # Since PostgreSQL 11 a constant default is stored once for all rows that are there (docs, "ALTER TABLE", Notes).
     instant = new and not any(columns(text) for _, text in assigned)
     return (
-        f"op.backfill({python(relation.name)}, {{{values}}}, where={where}{schema})"
+        f"op.backfill({python(relation.name)}, {{{values}}}, where={python(where) if where else '…'}{schema})"
         "  # in batches, each in a transaction of its own; where: must be false for a row after its update"
         + ("\n# or op.add_column with server_default=…, which changes no row" if instant else "")
     )

@@ -63,8 +63,8 @@ class FrozenTimeDefault(SchemaPattern):
 
 
 _FUNCTION = (
-    "Give default a function in place of its result: datetime.now without parentheses, or "
-    "lambda: datetime.now() + timedelta(days=14). It then runs for each row."
+    "Give default a function in place of its result, such as lambda: datetime.now(UTC) + timedelta(days=14): "
+    "it runs for each row."
 )
 
 

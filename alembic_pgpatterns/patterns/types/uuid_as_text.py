@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import Linked, Obstacles, by_pgfix, checked_columns, special_opclass
 from alembic_pgpatterns.patterns._words import names_any
+from alembic_pgpatterns.patterns.indexes._evidence import queries_on
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, Remedy, TypeChange
-from alembic_pgpatterns.schema.model import Column, Schema, Table
+from alembic_pgpatterns.schema.model import Column, Name, Schema, Table
 from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.values import calls
 
@@ -37,8 +38,8 @@ class UuidAsText(SchemaPattern):
     foreign key, that have a name for a UUID (`names`, as whole words) or a default that makes one, on the server or in
     Python.
 
-    Not reported: other columns of these lengths (hashes, codes), text outside of keys, columns whose type a
-    TypeDecorator chooses.
+    A guess: a column that a query compares with a text which holds no UUIDs. Not reported: other columns of these
+    lengths (hashes, codes), text outside of keys, columns whose type a TypeDecorator chooses.
 
     The change rewrites the table, fails on values that are no UUIDs, and makes drivers return `uuid.UUID` instead of
     `str`. With a default or foreign keys it takes several steps, which the fix lists.
@@ -46,6 +47,7 @@ class UuidAsText(SchemaPattern):
 
     severity = Severity.WARNING
     action = Action.SUGGEST
+    weighs_queries = True
     not_when = "Keep text if the values only look like UUIDs, or if their exact spelling matters to others."
     Options = Options
     references = ("https://www.postgresql.org/docs/current/datatype-uuid.html",)
@@ -77,7 +79,27 @@ class UuidAsText(SchemaPattern):
                 )
                 # A default alone, which nobody may use: without a model and a length any text may be there.
                 of_default = column.type.length is None and not names_any(column.name, self.options.names)
-                yield finding.but(guess=of_default and not table.modelled)
+                guess = of_default and not table.modelled
+                yield finding.but(guess=guess or self._joins_text(schema, linked.group(column).columns))
+
+    def _joins_text(self, schema: Schema, group: Sequence[Column]) -> bool:
+        """Whether a query compares one of the columns with a text that holds no UUIDs, which would fail then."""
+        return any(
+            item.other is not None and self._is_text(schema, *item.other)
+            for column in group
+            if (table := schema.table(column.table)) is not None
+            for shape in queries_on(schema, table)
+            for item in shape.conditions
+            if item.column == column.name
+        )
+
+    def _is_text(self, schema: Schema, table_name: str, name: str) -> bool:
+        namespace, _, bare = table_name.rpartition(".")
+        table = schema.table(Name(namespace or schema.default_schema, bare))
+        column = table.column(name) if table is not None else None
+        if table is None or column is None or column.type.name not in ("varchar", "bpchar", "text"):
+            return False
+        return not holds_uuid(table, column, self.options.names)
 
 
 def holds_uuid(table: Table, column: Column, names: tuple[str, ...] = Options().names) -> bool:
