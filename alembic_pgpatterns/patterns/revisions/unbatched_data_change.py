@@ -90,16 +90,14 @@ def _false_afterwards(run: RevisionRun, command: Command, table: Name) -> str | 
     """The condition of the UPDATE, false for each row that was changed; None where that cannot be had from its text."""
     assigned = dict(command.assigned)
     filled = [name for name, text in assigned.items() if text.upper() != "NULL"]
-    if command.where is not None and null_columns(command.where) & {*filled}:
+    if command.where and null_columns(command.where) & {*filled}:
         return command.where
     if any(
         calls(text) or columns(text) & {*assigned} or not _compares(run, table, name) for name, text in assigned.items()
     ):
         return None
     changed = " OR ".join(f"{quote(name)} IS DISTINCT FROM ({text})" for name, text in assigned.items())
-    if command.where is None:
-        return changed
-    return f"({command.where}) AND ({changed})"
+    return f"({command.where}) AND ({changed})" if command.where else changed
 
 
 def _compares(run: RevisionRun, table: Name, name: str) -> bool:
