@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import secrets
 import shutil
 import signal
+import string
 import subprocess
 import sys
 import tempfile
@@ -24,6 +26,7 @@ from alembic_pgpatterns.server.account import Account
 
 PREFIX = "pgpatterns-"
 INNER = "pg"
+_LETTERS = string.ascii_lowercase + string.digits
 _LOCK = "owner.lock"
 _STATUS = (INNER, "data", "postmaster.pid")
 _SOCKET_NAME = len(f"{PREFIX}12345678/{INNER}/.s.PGSQL.65535")
@@ -71,8 +74,14 @@ def run_folder(account: Account, on_disk: bool = False) -> Iterator[RunFolder]:
         PgPatternsError: no folder can be created.
     """
     root = run_root(account, _SOCKET_NAME, on_disk)
-    path, lock = _make(root, account)
+    path = root / f"{PREFIX}{''.join(secrets.choice(_LETTERS) for _ in range(8))}"
+    # The watchdog first: whoever is killed right after he made the folder leaves it to nobody else.
     watching = Watching(path)
+    try:
+        lock = _make(path, account)
+    except PgPatternsError:
+        watching.end(orderly=not path.exists())
+        raise
     owner = os.getpid()
     folder = RunFolder(path, watching)
     try:
@@ -137,18 +146,19 @@ def _segment_owner(number: int) -> int | None:
     return next((int(row[7]) for row in rows if int(row[1]) == number), -1)
 
 
-def _make(root: Path, account: Account) -> tuple[Path, int]:
+def _make(path: Path, account: Account) -> int:
+    """Make the folder. Returns the descriptor that holds its lock."""
     try:
         while True:
-            folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
-            lock = _lock(folder / _LOCK, os.O_CREAT)
+            path.mkdir(mode=0o700)
+            lock = _lock(path / _LOCK, os.O_CREAT)
             if lock is not None:
-                _make_inner(folder, account)
-                return folder, lock
-            remove(folder)  # a sweep took the lock before we could
+                _make_inner(path, account)
+                return lock
+            remove(path)  # a sweep took the lock before we could
     except OSError as error:
         raise PgPatternsError(
-            f"no folder for the throw-away PostgreSQL could be created in {root} for {account.name!r}: {error}\n"
+            f"no folder for the throw-away PostgreSQL could be created in {path.parent} for {account.name!r}: {error}\n"
             "Way out: point TMPDIR at a folder with space that this user can write."
         ) from error
 
