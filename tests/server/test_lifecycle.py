@@ -114,6 +114,26 @@ def announced(process: subprocess.Popen[str]) -> tuple[Path, int]:
     return Path(place), int(pid)
 
 
+KILLED_AT_ONCE = """
+import os, signal
+from alembic_pgpatterns.server import folder
+from alembic_pgpatterns.server.account import Account
+
+def killed(path, account):
+    print(path, os.getpid(), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+folder._make_inner = killed
+with folder.run_folder(Account(os.geteuid(), os.getegid(), 'me')):
+    pass
+"""
+
+
+def test_gone_if_killed_as_soon_as_the_folder_is_made(run: Run) -> None:
+    place, _ = announced(run(KILLED_AT_ONCE))
+    assert wait_until(lambda: not place.exists()), place
+
+
 @pytest.mark.parametrize("how", ["end", "ctrl-c", "SIGTERM", "SIGHUP", "SIGKILL", "SIGKILL of the group"])
 @pytest.mark.sample(2)
 def test_gone_however_the_run_ends(how: str, run: Run) -> None:
