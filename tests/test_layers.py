@@ -68,7 +68,7 @@ IN_OLD_VERSIONS = {
     "sqlalchemy.dialects": "postgresql",
     "sqlalchemy.dialects.postgresql": "ExcludeConstraint",
     "sqlalchemy.dialects.postgresql.base": "PGDialect",
-    "sqlalchemy.engine": "Connection Dialect Engine URL url",
+    "sqlalchemy.engine": "Connection Dialect Engine URL url Row",
     "sqlalchemy.engine.interfaces": "Dialect",
     "sqlalchemy.engine.url": "make_url",
     "sqlalchemy.exc": "ArgumentError DisconnectionError NoSuchModuleError SAWarning SQLAlchemyError",

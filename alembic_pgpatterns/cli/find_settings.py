@@ -14,6 +14,7 @@ from alembic_pgpatterns.config.sources import PYPROJECT, ini_of, pyproject_of
 from alembic_pgpatterns.config.written import TABLE, ini_lines, settings_lines
 from alembic_pgpatterns.controller.found_models import models_way
 from alembic_pgpatterns.controller.model_search import models_of
+from alembic_pgpatterns.controller.models import NO_TABLE
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.tracer import UPGRADE_COMMAND
 from alembic_pgpatterns.controller.ways import Way, by_setting, demanded, hint, of_command
@@ -97,15 +98,27 @@ def _by_revision(project: Project, settings: Settings, check: Check) -> Report |
 def _first(project: Project, settings: Settings, check: Check) -> Report:
     """The report; if the history fails, of the models, where the files have some and env.py names none."""
     try:
-        return check(project, settings)
+        report = check(project, settings)
     except PgPatternsError:
-        named = settings.models or project.has_models
-        names = models_of(Path(project.script.folder), None) if not named else ()
-        if not names:
+        if settings.models or project.has_models or not _name_models(project):
             raise
+        return check(project, settings)
+    return check(project, settings) if _built_nothing(project, report) and _name_models(project) else report
+
+
+def _built_nothing(project: Project, report: Report) -> bool:
+    """Whether the schema was to be built from the models, of which env.py imports only what they derive from."""
+    is_empty = any(item.reason.startswith(NO_TABLE.reason) for item in report.broken)
+    return is_empty and any(way.setting == "create_all" for way in project.ways)
+
+
+def _name_models(project: Project) -> bool:
+    """Whether the project's files declare models: then the next try has them."""
+    names = models_of(Path(project.script.folder), None)
+    if names:
         project.close()
         project.ways.append(models_way(names))
-        return check(project, settings)
+    return bool(names)
 
 
 def _tried(ways: Iterable[Way]) -> str:

@@ -13,6 +13,8 @@ from alembic_pgpatterns.processes import newer_python
 
 _CONFIGURATIONS = ("SQLAlchemyAsyncConfig", "SQLAlchemySyncConfig")
 _PLUGINS = ("SQLAlchemyPlugin", "SQLAlchemyInitPlugin", "AdvancedAlchemy", "Litestar")
+_AROUND_FLASK = ("FlaskApp", "App")
+"""Connexion's names for what has an application of Flask's in it."""
 _NO_APPLICATION = ("env.py", "conftest.py", "setup.py")
 """They may make an application for their own use; whoever imports them gets more than that."""
 _SERVED = frozenset(
@@ -39,7 +41,7 @@ def flask_applications(folder: Path) -> tuple[str, ...]:
         folder: in which the command runs. Modules are imported from there.
     """
     sources = list(_sources(folder, folder, ("Flask", "create_app", "_app(")))
-    factories = {item.name for source in sources for item in _functions(source.tree) if _makes_flask(item)}
+    factories = _factories([item for source in sources for item in _functions(source.tree)])
     importable = [source for source in sources if not _is_script(source.tree)]
     made = [
         _for_flask(source.module, name)
@@ -121,8 +123,22 @@ def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
     yield from (item for item in tree.body if isinstance(item, ast.FunctionDef))
 
 
-def _makes_flask(function: ast.FunctionDef) -> bool:
-    return any(_is_flask(_called(node)) for node in ast.walk(function))
+def _factories(functions: list[ast.FunctionDef]) -> set[str]:
+    """The functions that make an application, themselves or by another one that does."""
+    names: set[str] = set()
+    while new := {item.name for item in functions if item.name not in names and _makes_flask(item, names)}:
+        names |= new
+    return names
+
+
+def _makes_flask(function: ast.FunctionDef, factories: set[str]) -> bool:
+    called = {_called(node) for node in ast.walk(function)}
+    if any(map(_is_flask, called)):
+        return True
+    returned = {_called(node.value) for node in ast.walk(function) if isinstance(node, ast.Return) and node.value}
+    says_so = function.returns is not None and _is_flask(ast.unparse(function.returns).rpartition(".")[2])
+    # Connexion's application has Flask's in it; who returns that one says so at best in the annotation.
+    return bool(returned & factories) or (says_so and bool(called & {*factories, *_AROUND_FLASK}))
 
 
 def _is_flask(name: str) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import exc
+from sqlalchemy.engine import Row
 
 from alembic_pgpatterns.errors import ApplicationFailed, PgPatternsError, text_of
 from alembic_pgpatterns.output.causes import causes
@@ -51,7 +52,15 @@ def _failure(error: BaseException, folder: str, files: frozenset[str]) -> Failur
         return Failure(str(error), "refused", place, texts=texts)
     if isinstance(error, exc.DBAPIError):
         return _of_database(error, place, texts)
-    return Failure(described(error, place) + settings_to_add(error), "project", place, _is_raise(place), texts=texts)
+    message, outdated = described(error, place) + settings_to_add(error), _is_outdated(error)
+    return Failure(message, "project", place, _is_raise(place), texts=texts, outdated=outdated)
+
+
+def _is_outdated(error: BaseException) -> bool:
+    """Whether the code is written for an older SQLAlchemy: a text that is executed, a method that is gone."""
+    if isinstance(error, AttributeError):
+        return type(error.obj).__module__.startswith("sqlalchemy.") and not isinstance(error.obj, Row)
+    return isinstance(error, exc.ObjectNotExecutableError)
 
 
 def _of_database(error: exc.DBAPIError, place: Location | None, texts: tuple[str, ...]) -> Failure:

@@ -150,13 +150,14 @@ class Failure:
     server's error, by the class of the driver's exception).
     ``place``: the innermost line in a revision, or in env.py. ``raised``: that line is a ``raise`` statement.
     ``diagnostics``: the parts of the server's message, by libpq's names. ``log``: what was logged before, if it was not
-    shown.
+    shown. ``outdated``: the code uses what SQLAlchemy no longer has.
     """
 
     message: str
     kind: str = "project"
     place: Location | None = None
     raised: bool = False
+    outdated: bool = field(default=False, kw_only=True)
     statement: str = ""
     sqlstate: str = ""
     texts: tuple[str, ...] = ()

@@ -28,7 +28,7 @@ from alembic_pgpatterns.runner.missing_files import MissingFile, missing_file
 from alembic_pgpatterns.runner.url_drivers import is_given_url, other_urls, url_for_project
 
 _IN_OWN_WORDS = re.compile(
-    r"(?i:environment variable|env var)(?:s|\(s\))?:? [\[`'\"]*"
+    r"(?i:environment variable|env var)(?:s|\(s\))?:? [\[(<{$`'\"]*"
     r"([A-Z][A-Z0-9_]{2,}(?:['\"`]?,? [`'\"]?[A-Z][A-Z0-9_]{2,})*)\b"
     r"|\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)[`'\"]? (?i:environment variable|env var)\b"
     r"|(?:\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)[`'\"]? or [`'\"]?)?"  # either of two: the one that is named first

@@ -9,10 +9,12 @@ from pathlib import Path
 from textwrap import indent
 
 import pytest
+from sqlalchemy import create_engine, exc
 
 from alembic_pgpatterns.config.settings import Settings
-from alembic_pgpatterns.controller.ways import meant_tables, ways_of
-from alembic_pgpatterns.runner.messages import EnvResult, Failure, Need
+from alembic_pgpatterns.controller.ways import meant_tables, of_old_revision, ways_of
+from alembic_pgpatterns.runner.failures import failure_of
+from alembic_pgpatterns.runner.messages import ConfiguredDatabase, EnvResult, Failure, Need
 from tests.projects import BOOKS_AND_AUTHORS, ENGINE, Project, make
 
 TABLE = "CREATE TABLE book (title varchar(255))"
@@ -325,6 +327,47 @@ def test_a_history_that_starts_from_what_the_application_made(project: Project) 
     assert {"the history", "revision a1"} <= {item["what"] for item in report["skipped"]}
     assert "run alembic pgcheck --init" not in run.stdout, "it has just written them"
     assert "create_all = true" in (project.folder / "pyproject.toml").read_text()
+
+
+@pytest.mark.long
+def test_a_history_that_starts_elsewhere_with_an_env_py_that_imports_a_base_alone(project: Project) -> None:
+    ini(project, "[alembic]\nscript_location = %(here)s/migrations\nprepend_sys_path = .\n")
+    project.env(models="from sqlalchemy import MetaData\ntarget_metadata = MetaData()\n", engine=ENGINE)
+    project.write("tables.py", BOOKS_AND_AUTHORS)
+    index = (
+        'op.create_index("ix_author_id", "author", ["id"])',
+        'op.drop_index("ix_author_id", "author", if_exists=True)',
+    )
+    project.revision("a1", index[0], downgrade=index[1])
+    run = project.alembic("pgcheck", "--init", "--exit-zero", "--format", "json")
+    assert run.returncode == 0, run.stderr
+    report = json.loads(run.stdout)
+    assert {"create_all", "models"} <= {item["setting"] for item in report["found_out"]}
+    assert report["summary"]["tables"] == 2
+    assert ("a1", "blocking-index-build") in {(item["revision"], item["pattern"]) for item in report["findings"]}
+
+
+@pytest.mark.parametrize(
+    ("error", "pending", "is_way"),
+    [
+        (exc.ObjectNotExecutableError("SELECT 1"), 6, True),
+        (exc.ObjectNotExecutableError("SELECT 1"), 5, False),
+        (ValueError("of its own"), 6, False),
+        (ValueError("of its own"), 31, True),
+    ],
+)
+def test_a_revision_that_is_written_for_an_older_sqlalchemy(error: Exception, pending: int, is_way: bool) -> None:
+    result = EnvResult(
+        1, (ConfiguredDatabase("shop", "alembic_version", models=1),), failure=failure_of(error, "migrations")
+    )
+    assert [way.setting for way in of_old_revision(result, Settings(), pending)] == ["create_all"] * is_way
+
+
+@pytest.mark.parametrize(("holder", "outdated"), [(create_engine("sqlite://"), True), ("", False)])
+def test_methods_that_sqlalchemy_no_longer_has(holder: object, outdated: bool) -> None:
+    with pytest.raises(AttributeError) as caught:
+        holder.execute  # type: ignore[attr-defined]  # noqa: B018
+    assert failure_of(caught.value, "migrations").outdated == outdated
 
 
 @pytest.mark.long

@@ -52,6 +52,20 @@ FLASK = {
         },
         ["wsgi", "archive", "shop:create_app"],
     ),
+    "a factory that calls another one, as with connexion": (
+        {
+            "shop/app.py": (
+                "import connexion\nfrom flask import Flask\n"
+                "def create_simple_app() -> Flask:\n    return connexion.FlaskApp(__name__).app\n"
+                "def create_app(keys) -> Flask:\n    made = create_simple_app().connexion_app\n    return made.app\n"
+                "def serve():\n    create_app([]).run()\n"
+                "def current() -> Flask:\n    return flask.current_app\n"
+            ),
+            "application.py": "from shop.app import create_app\napplication = create_app(['KEY'])",
+            "shop/web.py": "from shop.app import create_app\ndef web_app():\n    return create_app([])",
+        },
+        ["application", "shop.app:create_simple_app", "shop.web:web_app"],
+    ),
     "a class of its own": (
         {"shop/app.py": "from apiflask import APIFlask\ndef create_app():\n    return APIFlask(__name__)\n"},
         ["shop.app:create_app"],

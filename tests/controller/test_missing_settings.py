@@ -26,6 +26,7 @@ from alembic_pgpatterns.runner.missing_settings import missing, settings_to_add
         (ValueError("`DATABASE_URL` environment variable is required"), {"DATABASE_URL": "{url}"}),
         (Exception("Unable to find the SHOP_CONN_STR environment variable. Add it."), {"SHOP_CONN_STR": "{url}"}),
         (ValueError("SHOP_KEY_BASE64 is not set"), {"SHOP_KEY_BASE64": MADE_UP_KEY}),
+        (RuntimeError("No URL in environment variable (SHOP_DB_URL) or configuration file."), {"SHOP_DB_URL": "{url}"}),
         (RuntimeError("Missing environment variable(s): SHOP_KEY, SHOP_PORT"), {"SHOP_KEY": None, "SHOP_PORT": "5432"}),
         (ValueError("Set the environment variables ['SHOP_KEY', 'SHOP_HOST']"), {"SHOP_KEY": None, "SHOP_HOST": None}),
         (RuntimeError("the table SHOP_ITEM is empty"), {}),
