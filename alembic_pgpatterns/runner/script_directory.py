@@ -34,6 +34,7 @@ class ProjectScripts:
         self.read: set[str] = set()
         """Files that were opened while the project's code ran, and maybe `file_reads.UNTRACKED`."""
         self.model_tables = ModelTables()
+        self._located: tuple[Any, Any] | None = None
 
     @cached_property
     def directory(self) -> ScriptDirectory:
@@ -62,8 +63,14 @@ class ProjectScripts:
             tuple(_files(directory)),
         )
         # Alembic remembers them, and env.py may still set others: ``context.script.version_locations = …``.
-        directory.__dict__.pop("_version_locations", None)
+        self._located = directory.version_locations, directory.__dict__.pop("_version_locations", None)
         return facts
+
+    def _stay_where_they_are(self) -> None:
+        """The folders with revisions as they were before env.py, which may have gone to another folder since."""
+        given, found = self._located or (None, None)
+        if found is not None and self.directory.version_locations == given:
+            self.directory.__dict__["_version_locations"] = found
 
     def _where_configured(self) -> str:
         ini = Path(self.config.config_file_name) if self.config.config_file_name else None
@@ -84,6 +91,7 @@ class ProjectScripts:
         Raises:
             HistoryError: a file cannot be loaded, or the history is broken: the message names file and line.
         """
+        self._stay_where_they_are()
         with self._explained():
             return tuple(reversed(list(self.directory.walk_revisions())))
 
