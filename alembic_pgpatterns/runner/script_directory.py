@@ -68,9 +68,9 @@ class ProjectScripts:
 
     def _stay_where_they_are(self) -> None:
         """The folders with revisions as they were before env.py, which may have gone to another folder since."""
-        given, found = self._located or (None, None)
-        if found is not None and self.directory.version_locations == given:
-            self.directory.__dict__["_version_locations"] = found
+        setting, folders = self._located or (None, None)
+        if folders is not None and self.directory.version_locations == setting:
+            self.directory.__dict__["_version_locations"] = folders
 
     def _where_configured(self) -> str:
         ini = Path(self.config.config_file_name) if self.config.config_file_name else None
