@@ -30,6 +30,7 @@ from sqlalchemy.types import SchemaType
 
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.remedies.naming import fit
+from alembic_pgpatterns.schema.metadata.ddl_condition import is_for_postgresql
 from alembic_pgpatterns.schema.names import MAX_IDENTIFIER_BYTES, stored, truncate
 
 _dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
@@ -156,13 +157,8 @@ def _remove_other_dialects(table: Table, new: Table) -> None:
 def _is_for_others(item: Any) -> bool:
     nothing: Any = None
     compiler = _dialect.ddl_compiler(_dialect, nothing)
-    condition = getattr(item, "_ddl_if", None)
-    if condition is not None:
-        try:
-            return not condition._should_execute(item, item, None, compiler=compiler)
-        except Exception:
-            # A condition that asks the connection; most are true for PostgreSQL.
-            return False
+    if getattr(item, "_ddl_if", None) is not None:
+        return not is_for_postgresql(item, compiler)
     # What ddl_if() replaced; applications still use it. Types have rules of their own, which Alembic respects.
     rule = None if getattr(item, "_type_bound", False) else getattr(item, "_create_rule", None)
     return rule is not None and not rule(compiler)

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Constraint, ForeignKeyConstraint, PrimaryKeyConstraint, Table, UniqueConstraint
 
 from alembic_pgpatterns.schema.metadata.columns import Context
+from alembic_pgpatterns.schema.metadata.ddl_condition import is_for_postgresql
 from alembic_pgpatterns.schema.metadata.indexes import key_index_name
 from alembic_pgpatterns.schema.metadata.names import final_name
 from alembic_pgpatterns.schema.names import Name
@@ -26,16 +27,12 @@ def _is_created(context: Context, constraint: Constraint) -> bool:
     """Whether create_all makes it on PostgreSQL: a native enum has no CHECK, and ``ddl_if`` may exclude it."""
     # Only for the CHECK of a type: AddConstraint(), which create_all uses for cycles, sets the attribute for good.
     rule = getattr(constraint, "_create_rule", None) if getattr(constraint, "_type_bound", False) else None
-    condition = getattr(constraint, "_ddl_if", None)
     try:
         if rule is not None and not rule(context.compiler):
             return False
-        return condition is None or bool(
-            condition._should_execute(constraint, constraint, None, compiler=context.compiler)
-        )
     except Exception:
-        # A condition that asks the connection; most are true for PostgreSQL.
-        return True
+        return True  # as for ddl_if()
+    return is_for_postgresql(constraint, context.compiler)
 
 
 def read_key(context: Context, constraint: PrimaryKeyConstraint | UniqueConstraint, table: Name) -> Key | None:

@@ -12,6 +12,7 @@ from sqlalchemy.schema import CreateIndex
 from sqlalchemy.sql import quoted_name
 
 from alembic_pgpatterns.schema.metadata.columns import Context
+from alembic_pgpatterns.schema.metadata.ddl_condition import is_for_postgresql
 from alembic_pgpatterns.schema.metadata.names import final_name, joined_columns, made_up_name
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.schema.origin import UNKNOWN, Unknown
@@ -24,7 +25,7 @@ Columns = Mapping[str, Column]
 
 def read_index(context: Context, index: ModelIndex, table: Name, columns: Columns) -> Index | None:
     """A declared index; None if PostgreSQL would not get it or could not parse it."""
-    if not _is_created(context, index):
+    if not is_for_postgresql(index, context.compiler):
         return None
     names = tuple(str(column.name) for column in index.columns)
     name = final_name(index, context.dialect) or made_up_name(table.name, joined_columns(names), "idx")
@@ -44,17 +45,6 @@ def read_index(context: Context, index: ModelIndex, table: Name, columns: Column
         options=tuple(f"{key}={value}" for key, value in (options.get("with") or {}).items()),
         origin=context.origins.of_item(index, tuple(index.columns)),
     )
-
-
-def _is_created(context: Context, index: ModelIndex) -> bool:
-    condition = getattr(index, "_ddl_if", None)
-    if condition is None:
-        return True
-    try:
-        return bool(condition._should_execute(CreateIndex(index), index, None, compiler=context.compiler))
-    except Exception:
-        # A condition that asks the connection; most are true for PostgreSQL.
-        return True
 
 
 def _statement(context: Context, index: ModelIndex) -> IndexText | None:
