@@ -40,10 +40,11 @@ from alembic_pgpatterns.runner.messages import Steps
 from alembic_pgpatterns.runner.paths import relative
 
 NOTHING = "Nothing to do: the models and the head agree."
-WARNING = "pgpatterns: warning: "
-MARKS = ("pgpatterns: error: ", WARNING, "pgpatterns: info: ")
+MARKS = ("pgpatterns: error: ", "pgpatterns: warning: ", "pgpatterns: info: ")
 _SEVERITIES = ("error", "warning", "info")
 """Of the lines that start with `MARKS`, in the same order."""
+_COUNTED = tuple(zip(MARKS, _SEVERITIES, strict=True))[:2]
+"""What the last line counts."""
 SUGGESTS = "pgpatterns: suggests "
 MOST_LINES = 30
 """How many lines of the next autogenerate are shown."""
@@ -145,9 +146,10 @@ def _to_heads(at: RunAt) -> None:
 
 
 def _count(lines: Sequence[str]) -> Iterator[str]:
-    number = sum(line.startswith(WARNING) for line in lines)
-    if number:
-        yield f"pgpatterns: {counted(number, 'warnings')}."
+    numbers = ((sum(line.startswith(mark) for line in lines), f"{severity}s") for mark, severity in _COUNTED)
+    counts = [counted(number, plural) for number, plural in numbers if number]
+    if counts:
+        yield f"pgpatterns: {', '.join(counts)}."
 
 
 def _written(
