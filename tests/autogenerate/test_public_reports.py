@@ -253,6 +253,13 @@ def test_a_cast_to_a_type_whose_extension_is_not_there_yet(project: InProcess) -
     assert project.look.execute("SELECT (tags -> 'a')::text FROM box").fetchone() == ("1",)
 
 
+def test_types_with_a_collation(project: InProcess) -> None:
+    index = "Index('ix', 'name', 'n')"
+    kinds = ("Text, server_default='a'", "Text(collation='POSIX'), server_default='x'", "String(9, collation='C')")
+    for kind in kinds:
+        there_and_back(project, models(box(f"Column('n', {kind})", "Column('name', Text)", index)))
+
+
 def test_a_key_with_values_of_a_shared_sequence_comes_back(project: InProcess) -> None:
     key = "Column('id', BigInteger, s, server_default=s.next_value(), primary_key=True)"
     one, two = (f"; Table('{name}', metadata, {key})" for name in ("one", "two"))

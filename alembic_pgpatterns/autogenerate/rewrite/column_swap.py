@@ -40,6 +40,7 @@ from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import (
     comparable,
     keeps_indexes,
     rewrites,
+    type_name,
     type_text,
 )
 from alembic_pgpatterns.autogenerate.rewrite.view_blocks import restored, saved
@@ -196,7 +197,7 @@ def plan_swap(op: ops.AlterColumnOp, note: Note, facts: Facts) -> tuple[Step, ..
 
 def _refuse_misfits(op: ops.AlterColumnOp, table: str, facts: Facts) -> tuple[ops.MigrateOperation, ...]:
     """Not for a type that the revision itself creates, or its extension: it is not there yet."""
-    exists = op.modify_type is not None and facts.type_exists(type_text(op.modify_type))
+    exists = op.modify_type is not None and facts.type_exists(type_name(op.modify_type))
     return refuse_misfits(op, op.kw.get("postgresql_using"), table, TableRewrite.name) if exists else ()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
+from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.parsed import TypeText
 from alembic_pgpatterns.schema.sql.sqltext import parse_type
 
@@ -17,6 +18,12 @@ _dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 def type_text(kind: TypeEngine[object]) -> str:
     """Return a type as PostgreSQL's DDL writes it."""
     return str(kind.compile(dialect=_dialect))
+
+
+def type_name(kind: TypeEngine[object]) -> str:
+    """Return a type's name as SQL, without arguments and without COLLATE, which is no part of a type's name."""
+    parsed = parse_type(type_text(kind))
+    return type_text(kind) if parsed is None else ".".join(map(quote, parsed.names))
 
 
 def rewrites(old: TypeEngine[object], new: TypeEngine[object], utc: bool = True) -> bool:
