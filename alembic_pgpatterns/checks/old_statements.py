@@ -42,13 +42,15 @@ def refused_statements(connection: Any, workload: Workload, default_schema: str)
         # By the protocol and not by PREPARE, so that the text stays as it is. The next one takes its place.
         result = connection.pgconn.prepare(b"", statement.text.encode())
         if result.error_message:
-            yield _refused(statement, result.error_message.decode(errors="replace"), default_schema)
+            error = result.error_message.decode(errors="replace")
+            answer = error.partition("\n")[0].partition(":")[2].strip() or error.strip()
+            yield described(statement, answer, default_schema)
 
 
-def _refused(statement: Recorded, error: str, default_schema: str) -> RefusedStatement:
+def described(statement: Recorded, answer: str, default_schema: str) -> RefusedStatement:
+    """A statement with what the server answers, for people."""
     tables, names = relations(statement.text)
     schema, table = tables[0] if tables else ("", "")
-    answer = error.partition("\n")[0].partition(":")[2].strip() or error.strip()
     return RefusedStatement(
         statement.fingerprint,
         statement.on_one_line(SHOWN),

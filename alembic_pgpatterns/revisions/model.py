@@ -236,6 +236,7 @@ class Broken:
 
     ``part``: which part of the table, the same in every run. ``location``: the revision. ``release``: the old one, for
     people. ``model``: the line in its models. ``with_new_rows``: it takes nothing until new code writes such rows.
+    ``some_rows``: it depends on the values that the old code writes.
     """
 
     table: Name
@@ -246,6 +247,7 @@ class Broken:
     release: str
     model: Location | None = None
     with_new_rows: bool = False
+    some_rows: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,11 @@ class BreaksOldCode(HistoryPattern):
     label of their enums is tried. So is each statement of the setting `workload`, if that commit has the file, or the
     file lies outside of the repository.
 
+    Where a revision changes a table or a trigger, the statements are executed, too: with made-up rows that the schema
+    before and the old models allow, and that are rolled back. A new CHECK, unique rule, NOT NULL or trigger, and a
+    narrower type, then refuses rows. If that depends on their values, it is a warning. New foreign keys are not tried
+    so: made-up rows say nothing about them.
+
     A column that may be NULL from now on, and never was for the models of the release before, is a warning: their code
     fails where it reads a row of the new code that has no value.
     """
@@ -40,18 +45,19 @@ class BreaksOldCode(HistoryPattern):
         for item in history.broken:
             place = f": {item.model}" if item.model is not None else ""
             message = f"{item.message} ({item.release}{place})"
-            if item.with_new_rows:
-                yield self.finding(
-                    _spot(item), message, Advice(_NULLS), severity=Severity.WARNING, revision=item.revision
-                )
-            else:
-                yield self.finding(_spot(item), message, Advice(_WAY), revision=item.revision)
+            advice = _NULLS if item.with_new_rows else _VALUES if item.some_rows else _WAY
+            severity = Severity.WARNING if item.with_new_rows or item.some_rows else Severity.ERROR
+            yield self.finding(_spot(item), message, Advice(advice), severity=severity, revision=item.revision)
 
 
 _WAY = (
     "Take two releases. First release code that no longer uses it, with a revision that old and new code can live "
     "with: a new column may be NULL or has a default. When the old code is gone from every server, a second revision "
     "drops, renames or restricts."
+)
+_VALUES = (
+    "If the old code never writes such rows, leave it. Otherwise take two releases: first code that keeps the rule, "
+    "then the revision."
 )
 _NULLS = (
     "Let the new code write a value as long as the old code runs. Or take two releases: first code that can read NULL, "
