@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from alembic_pgpatterns.advisor.candidates import leads
 from alembic_pgpatterns.advisor.questions import Candidate, Question
-from alembic_pgpatterns.advisor.search import Built, Search, orders
+from alembic_pgpatterns.advisor.search import Built, Cost, Search, orders
 from alembic_pgpatterns.remedies.model import CreateIndex
 from alembic_pgpatterns.schema.names import Name
 
@@ -66,10 +66,10 @@ class Choice:
                 break
             if chosen_then >= self._changed(group):
                 self._take(group)
-                for other in self._sharing(groups, group):
+                for other in {*self._sharing(groups, group), *self._beside(groups, group)}:
                     heapq.heappush(ranked, (self._at_best(groups[other]), other, -1))
                 continue
-            # An index gains less beside others, so that an old rank is the best that it can have.
+            # An index gains less beside others of its table, so that an old rank is the best that it can have.
             at_best = self._at_best(group)
             exact = (self._penalty(group) - self._gain(group), position, len(self.chosen)) if at_best <= rank else None
             heapq.heappush(ranked, exact or (at_best, position, -1))
@@ -85,6 +85,16 @@ class Choice:
         if len(taken) == 1:
             return [number for number, group in enumerate(groups) if len(group) > 1 and taken[0] in group]
         return [number for number, group in enumerate(groups) if not set(group).isdisjoint(taken)]
+
+    def _beside(self, groups: Sequence[tuple[str, ...]], taken: Sequence[str]) -> list[int]:
+        """The groups on tables that are joined with the one that has got an index.
+
+        They may gain more now: as long as one table of a join is read as a whole, it hardly helps to find few rows in
+        the other one.
+        """
+        table = self.search.built[taken[0]].table
+        joined = {name for item in self._touched(table) if self._can_gain(item) for name in item.tables} - {table}
+        return [number for number, group in enumerate(groups) if self.search.built[group[0]].table in joined]
 
     def _changed(self, group: Sequence[str]) -> int:
         """How many indexes were chosen when a statement of this one's table last changed its costs."""
@@ -143,14 +153,17 @@ class Choice:
         self.search.prepare(questions, names)
         for item in questions:
             cost = self.search.cost(item, names)
-            gain = orders(self.costs[item.statement.fingerprint], cost.value)
-            if self._only_sorts(group, item):
-                before = self.search.cost(item, self.chosen)
-                gain = min(map(orders, before.of_variants, cost.of_variants))
+            gain = self._gain_of(group, item, self.search.cost(item, self.chosen), cost)
             saved = self.costs[item.statement.fingerprint] - cost.value
             if gain > NOTICED and saved >= SAVED and cost.used.issuperset(group):
                 total += gain
         return total
+
+    def _gain_of(self, group: Sequence[str], question: Question, before: Cost, after: Cost) -> float:
+        """What a statement gains by a group: the mean of its variants, or the least of them (see `_only_sorts`)."""
+        if self._only_sorts(group, question):
+            return min(map(orders, before.of_variants, after.of_variants))
+        return orders(before.value, after.value)
 
     def _can_gain(self, question: Question) -> bool:
         """Whether any further index could make a statement noticeably cheaper. Most are served by the first few."""
@@ -158,7 +171,7 @@ class Choice:
         return now - least >= SAVED and orders(now, least) > NOTICED
 
     def _only_sorts(self, group: Sequence[str], question: Question) -> bool:
-        """Whether an index has nothing of what a statement compares, only its order, and the statement has a LIMIT.
+        """Whether an index begins with the order of a statement and not with what it compares, and it has a LIMIT.
 
         The planner reads such an index until enough rows fit, and takes it that those lie evenly in it. So it must be
         better for all values: for the parent with the most children it is, for one with few it reads the whole table.
@@ -166,11 +179,11 @@ class Choice:
         built = self.search.built[group[0]]
         if len(group) > 1 or built.candidate.index.where is not None:
             return False
-        keys = {key.column or key.expression for key in built.candidate.index.keys}
+        first = built.candidate.index.keys[0]
         uses = [use for use in question.uses if use.table == built.table]
         compared = {item.term.text for use in uses for item in (*use.equal, *use.ranges)}
         compared |= {term.text for use in uses for term in (*use.joins, *(term for row in use.rows for term in row))}
-        return any(use.order and use.limit for use in uses) and not keys & compared
+        return any(use.order and use.limit for use in uses) and (first.column or first.expression) not in compared
 
     def _replaced(self, built: Built, others: Iterable[str]) -> bool:
         """Whether another chosen index begins with the same keys: it does the same, only a little worse."""
@@ -195,8 +208,10 @@ class Choice:
         for name in sorted(self.chosen, key=lambda item: -self.search.built[item].pages):
             less = [item for item in self.chosen if item != name]
             built = self.search.built[name]
-            after = {item.statement.fingerprint: self._cost(item, less) for item in self._users(name)}
-            loss = sum(orders(cost, self.costs[key]) for key, cost in after.items())
+            users = self._users(name)
+            costs = [(item, self.search.cost(item, less), self.search.cost(item, self.chosen)) for item in users]
+            after = {item.statement.fingerprint: cost.value for item, cost, _ in costs}
+            loss = sum(self._gain_of([name], item, without, present) for item, without, present in costs)
             if loss < built.penalty + (_ALIKE if self._replaced(built, less) else NOTICED):
                 self.chosen = less
                 self.costs.update(after)

@@ -100,6 +100,8 @@ def _columns(
         if values and (safe or set(values) <= named):
             facts |= {"values": values, "frequencies": shares}
         elif values:
+            # Numbers without the values that they are of: how rare the rarest one is says much.
+            facts["frequencies"] = shares
             redacted.append(f"{schema}.{table}.{column}")
         if bounds:
             facts["bounds"] = bounds

@@ -24,8 +24,9 @@ class TableSize:
 class ColumnFacts:
     """Statistics of one column, as in pg_stats (docs, "pg_stats"). None: not known.
 
-    ``values`` and ``frequencies``: the most common ones. ``bounds``: of the histogram. ``element``: of arrays, how
-    often the most common element is there. ``ranges``, ``lengths``: histograms of a range type. All values as text.
+    ``values`` and ``frequencies``: the most common ones; an export may have left the values out. ``bounds``: of the
+    histogram. ``element``: of arrays, how often the most common element is there. ``ranges``, ``lengths``: histograms
+    of a range type. All values as text.
     """
 
     null_frac: float = 0.0

@@ -1,9 +1,13 @@
-"""What statements say of values: those that workers take from a queue are rare, and so is what is beyond a limit."""
+"""What statements say of values: those that workers take from a queue are rare, and so is what is beyond a limit.
+
+And of columns: one that is joined with a key of another table has that table's values, declared or not.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from alembic_pgpatterns.schema.model import Schema, Table
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.schema.sql.parser import pg, postgast
 from alembic_pgpatterns.workload.model import Recorded, Workload
@@ -12,6 +16,42 @@ Waiting = frozenset[tuple[Name, str, str]]
 """Table, column and value of the rows that wait."""
 Tails = Mapping[tuple[str, str], tuple[float, bool]]
 """By table's and column's name: a limit, and whether statements ask for what is above it."""
+
+Parents = Mapping[tuple[Name, str], Name]
+"""By table and column: the table whose key statements join the column with."""
+
+
+def parents(workload: Workload, schema: Schema) -> Parents:
+    """The tables that columns refer to by what the statements join."""
+    result: dict[tuple[Name, str], Name] = {}
+    for statement in workload.statements:
+        if statement.text.count(".") > 1 and "=" in statement.text:  # parsing takes longer
+            result.update(_parents(statement.text, schema))
+    return result
+
+
+def _parents(text: str, schema: Schema) -> Iterator[tuple[tuple[Name, str], Name]]:
+    tree = postgast.parse(text)
+    tables = {
+        item.alias.aliasname or item.relname: schema.table(Name(item.schemaname or schema.default_schema, item.relname))
+        for item in postgast.find_nodes(tree, pg.RangeVar)
+    }
+    for node in postgast.find_nodes(tree, pg.A_Expr):
+        sides = [[field.string.sval for field in side.column_ref.fields] for side in (node.lexpr, node.rexpr)]
+        if node.kind != pg.AEXPR_OP or node.name[-1].string.sval != "=" or not all(len(side) > 1 for side in sides):
+            continue
+        (one, left), (other, right) = ((tables.get(side[-2]), side[-1]) for side in sides)
+        if one is not None and other is not None and one.name != other.name:
+            for child, column, parent, key in ((one, left, other, right), (other, right, one, left)):
+                if is_key(parent, key) and not is_key(child, column):
+                    yield (child.name, column), parent.name
+
+
+def is_key(table: Table, column: str) -> bool:
+    """Whether no two rows have the same value of this column."""
+    keys = [key for key in (table.primary_key, *table.unique_constraints) if key is not None]
+    indexes = (index for index in table.indexes if index.unique and index.predicate is None)
+    return any(key.columns == (column,) for key in keys) or any(index.columns == (column,) for index in indexes)
 
 
 def waiting(workload: Workload, default_schema: str) -> Waiting:

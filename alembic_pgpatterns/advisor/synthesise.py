@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from alembic_pgpatterns.advisor.facts import ColumnFacts, Statistics
-from alembic_pgpatterns.advisor.hints import Tails, Waiting, tails, waiting
+from alembic_pgpatterns.advisor.hints import Parents, Tails, Waiting, is_key, parents, tails, waiting
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, ForeignKey, Schema, Table
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.schema.sql.expressions import is_now
@@ -88,11 +88,12 @@ class Hints:
 
     waiting: Waiting = frozenset()
     tails: Tails = field(default_factory=dict)
+    parents: Parents = field(default_factory=dict)
 
 
 def hints_of(workload: Workload, schema: Schema) -> Hints:
     """The hints of a workload."""
-    return Hints(waiting(workload, schema.default_schema), tails(workload))
+    return Hints(waiting(workload, schema.default_schema), tails(workload), parents(workload, schema))
 
 
 def period_of(workload: Workload, now: datetime.datetime | None = None) -> Period:
@@ -129,13 +130,23 @@ def synthesised(schema: Schema, statistics: Statistics, period: Period, hints: H
     columns = dict(statistics.columns)
     hints = hints or Hints()
     for table in schema.tables:
-        if any(key[0] == table.name for key in statistics.columns):
-            continue
+        exported = any(key[0] == table.name for key in statistics.columns)
         for column in table.columns:
-            rare = frozenset(value for name, key, value in hints.waiting if (name, key) == (table.name, column.name))
-            facts = _rare(_guess(table, column, statistics, period), column, rare)
-            columns[table.name, column.name] = _tailed(facts, column, hints.tails.get((table.name.name, column.name)))
+            key = (table.name, column.name)
+            rare = frozenset(value for *of, value in hints.waiting if tuple(of) == key)
+            if exported:
+                columns |= {key: _redacted(columns[key], rare)} if key in columns else {}
+                continue
+            facts = _rare(_guess(table, column, statistics, period, hints.parents.get(key)), column, rare)
+            columns[key] = _tailed(facts, column, hints.tails.get((table.name.name, column.name)))
     return replace(statistics, columns=columns)
+
+
+def _redacted(facts: ColumnFacts, rare: frozenset[str]) -> ColumnFacts:
+    """Exported facts without values, with the rarest shares for the values that workers take from a queue."""
+    if facts.values or not rare or len(facts.frequencies) < len(rare):
+        return facts
+    return replace(facts, values=tuple(sorted(rare)), frequencies=tuple(sorted(facts.frequencies)[: len(rare)]))
 
 
 def _tailed(facts: ColumnFacts, column: Column, tail: tuple[float, bool] | None) -> ColumnFacts:
@@ -164,19 +175,20 @@ def _rare(facts: ColumnFacts, column: Column, rare: frozenset[str]) -> ColumnFac
     )
 
 
-def _guess(table: Table, column: Column, statistics: Statistics, period: Period) -> ColumnFacts:
+def _guess(table: Table, column: Column, statistics: Statistics, period: Period, joined: Name | None) -> ColumnFacts:
     facts = ColumnFacts(avg_width=width(column), null_frac=_null_share(column, table))
     labels = _labels(table, column)
     if labels:
         return _common(facts, labels)
     if column.type.name == "bool" and not column.type.array:
         return _flag(facts, column)
-    if _unique(table, column.name):
+    if is_key(table, column.name):
         ordered = column.identity is not None or column.sequence is not None or column.type.name in ("int4", "int8")
         return replace(facts, n_distinct=-1.0, correlation=1.0 if ordered else 0.0, null_frac=0.0)
     key = _foreign_key(table, column.name)
-    if key is not None:
-        return _child(facts, table, column, _of_parent(table.name, key.referred_table, statistics), statistics)
+    parent = key.referred_table if key is not None else joined
+    if parent is not None:
+        return _child(facts, table, column, _of_parent(table.name, parent, statistics), statistics)
     if column.type.name in _TIMES and not column.type.array:
         return _time(facts, column, period)
     if column.type.name in _RANGES and not column.type.array:
@@ -290,12 +302,6 @@ def _by_type_and_name(facts: ColumnFacts, column: Column, some: float) -> Column
         by_name = 6.0 if _is_kind(column) else min(some, 100.0) if kind == "int2" else some
         return replace(facts, n_distinct=some if column.name.endswith("_id") else by_name, correlation=0.1)
     return replace(facts, n_distinct=-0.1, correlation=0.1)
-
-
-def _unique(table: Table, column: str) -> bool:
-    keys = [key for key in (table.primary_key, *table.unique_constraints) if key is not None]
-    indexes = (index for index in table.indexes if index.unique and index.predicate is None)
-    return any(key.columns == (column,) for key in keys) or any(index.columns == (column,) for index in indexes)
 
 
 def _foreign_key(table: Table, column: str) -> ForeignKey | None:

@@ -95,3 +95,18 @@ def test_one_index_for_two_that_begin_alike(server: Any) -> None:
     assert [(create_index(item.index).partition("message ")[2]) for item in advice.indexes] == [
         "(author_id, at) INCLUDE (id)"
     ]
+
+
+OWNERS = """
+CREATE TABLE project (id varchar(64) PRIMARY KEY, name text);
+CREATE TABLE person (id int PRIMARY KEY, project_id varchar(64) REFERENCES project, name text);
+CREATE TABLE bill (id int PRIMARY KEY, payer_id int REFERENCES person, amount float8, at date, what text);
+"""
+OF_PROJECT = "FROM bill JOIN person ON person.id = bill.payer_id WHERE person.project_id = $1"
+
+
+def test_both_sides_of_a_join_are_found(server: Any) -> None:
+    """As long as the persons are read as a whole, the bills' order alone seems best, and it is not."""
+    texts = [f"SELECT bill.at {OF_PROJECT} ORDER BY at LIMIT 1", f"SELECT count(*) {OF_PROJECT}"]
+    advice = advise(server, OWNERS, _with_values(recorded(*texts), "demo"), ROWS)
+    assert (keys_of(advice, "person"), keys_of(advice, "bill")) == (["(project_id)"], ["(payer_id, at)"])
