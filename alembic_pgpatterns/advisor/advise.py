@@ -19,7 +19,7 @@ from alembic_pgpatterns.advisor.facts import ColumnFacts, Statistics
 from alembic_pgpatterns.advisor.model import Advice, AdvisedIndex, Benefit, Options, Unplanned
 from alembic_pgpatterns.advisor.partitions import index_parts, roots_of
 from alembic_pgpatterns.advisor.planner import CannotPlan, Planner, nodes
-from alembic_pgpatterns.advisor.questions import Candidate, Knowledge, Question
+from alembic_pgpatterns.advisor.questions import Candidate, Knowledge, Question, misleading_indexes
 from alembic_pgpatterns.advisor.robustness import Robustness
 from alembic_pgpatterns.advisor.scale import Relation, Scale
 from alembic_pgpatterns.advisor.search import Built, Search
@@ -138,7 +138,10 @@ class Advisor:
                 text = with_fixed(statement, workload.from_production)
                 uses = [use for use in read_uses(self._planner, text, self._roots) if use.table in names]
                 taken = self._plannable(statement)
-                question = Question(taken, tuple(uses), variants(taken, uses, self._busy, workload.from_production))
+                planned = variants(taken, uses, self._busy, workload.from_production)
+                misleading = misleading_indexes(taken, uses, self.schema)
+                hidden = frozenset(self._oids[name] for name in misleading if name in self._oids)
+                question = Question(taken, tuple(uses), planned, hidden)
             except CannotPlan as error:
                 unplanned.append(Unplanned(statement, first_line(error)))
                 continue

@@ -46,9 +46,9 @@ def _of_candidate(candidate: str, advised: Mapping[str, str], choice: Choice) ->
     names = {candidate_name: name for name, candidate_name in advised.items()}
     for question in search.questions:
         if candidate in search.cost(question, choice.chosen).used:
-            with search.planner.visible(search.oids(others)):
+            with search.planner.visible(search.oids(others), question.misleading):
                 before = _plan(search.planner, question, names)
-            with search.planner.visible(search.oids(choice.chosen)):
+            with search.planner.visible(search.oids(choice.chosen), question.misleading):
                 yield PlanPair(question.statement, before, _plan(search.planner, question, names))
 
 
@@ -57,7 +57,7 @@ def _of_present(name: str, oid: int, choice: Choice) -> Iterator[PlanPair]:
     for question in search.questions:
         if name in search.cost(question, ()).used:
             after = _plan(search.planner, question, {})
-            with search.planner.hidden([oid]):
+            with search.planner.visible([], [oid]):
                 yield PlanPair(question.statement, _plan(search.planner, question, {}), after)
 
 

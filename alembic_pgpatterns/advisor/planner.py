@@ -134,25 +134,21 @@ class Planner:
         return Plan(float(root["Total Cost"]), used, root)
 
     @contextmanager
-    def visible(self, indexes: Iterable[int]) -> Iterator[None]:
-        """A context in which plans may use these candidates, by their oids. Outside all are invalid."""
-        oids = list(indexes)
-        if not oids:
+    def visible(self, indexes: Iterable[int], hidden: Iterable[int] = ()) -> Iterator[None]:
+        """A context in which plans may use these candidates, by their oids, and not these other indexes.
+
+        Outside all candidates are invalid.
+        """
+        shown, others = list(indexes), list(hidden)
+        if not shown and not others:
             yield
             return
-        update = sql.SQL("BEGIN; UPDATE pg_catalog.pg_index SET indisvalid = true WHERE indexrelid = ANY({})")
+        update = sql.SQL(
+            "BEGIN; UPDATE pg_catalog.pg_index SET indisvalid = indexrelid = ANY({}) WHERE indexrelid = ANY({})"
+        )
         try:
-            self._send(update.format(sql.Literal(oids)))  # one message instead of two
-            yield
-        finally:
-            self._send(sql.SQL("ROLLBACK"))
-
-    @contextmanager
-    def hidden(self, indexes: Iterable[int]) -> Iterator[None]:
-        """A context in which plans may not use these indexes, by their oids."""
-        update = sql.SQL("BEGIN; UPDATE pg_catalog.pg_index SET indisvalid = false WHERE indexrelid = ANY({})")
-        try:
-            self._send(update.format(sql.Literal(list(indexes))))
+            # One message instead of two.
+            self._send(update.format(sql.Literal(shown), sql.Literal([*shown, *others])))
             yield
         finally:
             self._send(sql.SQL("ROLLBACK"))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from alembic_pgpatterns.advisor.like import is_prefix
-from alembic_pgpatterns.advisor.predicates import TableUse
+from alembic_pgpatterns.advisor.predicates import TableUse, Term
 from alembic_pgpatterns.advisor.variants import Variant
 from alembic_pgpatterns.remedies.model import CreateIndex
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.workload.model import Recorded
+
+_CODE_POINTS = frozenset({"C", "POSIX", "ucs_basic"})
+"""Collations in which a plain btree serves LIKE 'abc%' (docs, "Operator Classes and Operator Families")."""
 
 
 @dataclass
@@ -33,11 +36,15 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Question:
-    """One statement of the workload: its use of each table, and how it is planned."""
+    """One statement of the workload: its use of each table, and how it is planned.
+
+    ``misleading``: indexes of the schema that serve it on the scratch server alone, by their oids.
+    """
 
     statement: Recorded
     uses: tuple[TableUse, ...]
     variants: tuple[Variant, ...] = ()
+    misleading: frozenset[int] = frozenset()
 
     tables: frozenset[Name] = field(init=False)
     """The tables that it reads."""
@@ -58,13 +65,27 @@ class Question:
         first = str(index.keys[0].column or index.keys[0].expression)
         skips = self.statement.fingerprint not in candidate.asked_by and all(first not in use.terms for use in uses)
         plain = {(key.column, key.expression) for key in index.keys if key.opclass is None}
-        prefixes = [
-            like.term
-            for use in uses
-            for like in use.likes
-            if is_prefix(like.operator, like.pattern, self.statement.values)
-        ]
+        prefixes = (term for use in uses for term in prefixes_of(use, self.statement))
         return skips or any((term.column, term.expression) in plain for term in prefixes)
+
+
+def prefixes_of(use: TableUse, statement: Recorded) -> Iterator[Term]:
+    """What a statement compares with the beginning of a text."""
+    for like in use.likes:
+        if is_prefix(like.operator, like.pattern, statement.values):
+            yield like.term
+
+
+def misleading_indexes(statement: Recorded, uses: Iterable[TableUse], schema: Schema) -> Iterator[Name]:
+    """The indexes of the schema that serve LIKE 'abc%' of a statement only where texts are sorted by code points."""
+    for use in uses:
+        table = schema.table(use.table)
+        columns = {term.column for term in prefixes_of(use, statement)} - {item.term.column for item in use.equal}
+        for index in table.indexes if table is not None else ():
+            key = index.keys[0]
+            plain = key.opclass_default is True and getattr(key.collation, "name", None) not in _CODE_POINTS
+            if index.method == "btree" and plain and key.column is not None and key.column in columns:
+                yield index.name
 
 
 @dataclass(frozen=True)

@@ -91,20 +91,20 @@ class Search:
         names = self._concerned(question, names)
         key = (question.statement.fingerprint, names)
         if key not in self._costs:
-            with self.planner.visible(self.oids(names)):
+            with self.planner.visible(self.oids(names), question.misleading):
                 self._costs[key] = self._planned(question)
         return self._costs[key]
 
     def prepare(self, questions: Iterable[Question], names: Iterable[str]) -> None:
         """Plan several statements with the same candidates at once, for later calls of `cost`."""
-        groups: dict[frozenset[str], list[Question]] = {}
+        groups: dict[tuple[frozenset[str], frozenset[int]], list[Question]] = {}
         names = list(names)
         for question in questions:
             concerned = self._concerned(question, names)
             if (question.statement.fingerprint, concerned) not in self._costs:
-                groups.setdefault(concerned, []).append(question)
-        for concerned, group in groups.items():
-            with self.planner.visible(self.oids(concerned)):
+                groups.setdefault((concerned, question.misleading), []).append(question)
+        for (concerned, misleading), group in groups.items():
+            with self.planner.visible(self.oids(concerned), misleading):
                 for question in group:
                     self._costs[question.statement.fingerprint, concerned] = self._planned(question)
 

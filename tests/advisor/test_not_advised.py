@@ -110,3 +110,16 @@ def test_both_sides_of_a_join_are_found(server: Any) -> None:
     texts = [f"SELECT bill.at {OF_PROJECT} ORDER BY at LIMIT 1", f"SELECT count(*) {OF_PROJECT}"]
     advice = advise(server, OWNERS, _with_values(recorded(*texts), "demo"), ROWS)
     assert (keys_of(advice, "person"), keys_of(advice, "bill")) == (["(project_id)"], ["(payer_id, at)"])
+
+
+def test_a_plain_index_serves_the_beginning_of_a_text_by_code_points_alone(server: Any) -> None:
+    """The scratch server sorts so, and production mostly does not."""
+    tables = """
+        CREATE TABLE plain (id bigint PRIMARY KEY, name text); CREATE INDEX ON plain (name);
+        CREATE TABLE patterns (id bigint PRIMARY KEY, name text); CREATE INDEX ON patterns (name text_pattern_ops);
+        CREATE TABLE points (id bigint PRIMARY KEY, name text); CREATE INDEX ON points (name COLLATE "C");
+    """
+    names = ("plain", "patterns", "points")
+    texts = [f"SELECT * FROM {name} WHERE name LIKE $1" for name in names]
+    advice = advise(server, tables, _with_values(recorded(*texts), "abc%"))
+    assert [keys_of(advice, name) for name in names] == [["(name text_pattern_ops)"], [], []]
