@@ -40,11 +40,15 @@ def _parents(text: str, schema: Schema) -> Iterator[tuple[tuple[Name, str], Name
         sides = [[field.string.sval for field in side.column_ref.fields] for side in (node.lexpr, node.rexpr)]
         if node.kind != pg.AEXPR_OP or node.name[-1].string.sval != "=" or not all(len(side) > 1 for side in sides):
             continue
-        (one, left), (other, right) = ((tables.get(side[-2]), side[-1]) for side in sides)
-        if one is not None and other is not None and one.name != other.name:
-            for child, column, parent, key in ((one, left, other, right), (other, right, one, left)):
-                if is_key(parent, key) and not is_key(child, column):
-                    yield (child.name, column), parent.name
+        (left, left_column), (right, right_column) = ((tables.get(side[-2]), side[-1]) for side in sides)
+        if left is not None and right is not None and left.name != right.name:
+            yield from _parent(left, left_column, right, right_column)
+            yield from _parent(right, right_column, left, left_column)
+
+
+def _parent(table: Table, column: str, other: Table, key: str) -> Iterator[tuple[tuple[Name, str], Name]]:
+    if is_key(other, key) and not is_key(table, column):
+        yield (table.name, column), other.name
 
 
 def is_key(table: Table, column: str) -> bool:
