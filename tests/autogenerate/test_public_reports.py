@@ -48,6 +48,20 @@ def test_a_uuid_becomes_a_text_too_short_for_its_dashes(project: InProcess) -> N
     assert project.look.execute("SELECT u, v FROM box ORDER BY id").fetchall() == before
 
 
+def test_another_collation_of_columns_with_rows(project: InProcess) -> None:
+    """It rewrites no row; only an index has another order, so its column is changed in stages."""
+    columns = ["Column('a', Text{0})", "Column('b', Text{0}, index=True)", "Column('c', ARRAY(Text{0}))"]
+    there_and_back(project, models(box(*(column.format("") for column in columns))))
+    project.look.execute("INSERT INTO box(a, b, c) SELECT n, n, ARRAY[n::text] FROM generate_series(1, 5) n")
+    where = "SELECT relfilenode FROM pg_class WHERE relname = 'box'"
+    before = project.look.execute(where).fetchall()
+    collated = [column.format("(collation='C')") for column in columns]
+    there_and_back(project, models(box(collated[0], columns[1].format(""), collated[2])))
+    assert project.look.execute(where).fetchall() == before
+    written = there_and_back(project, models(box(*collated)))
+    assert "with a second column" in written[0].upgrade
+
+
 def test_bytes_in_a_predicate(project: InProcess) -> None:
     data = "Column('data', LargeBinary)"
     there_and_back(project, models(box(data)))

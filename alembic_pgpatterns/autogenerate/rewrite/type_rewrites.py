@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
@@ -41,8 +43,8 @@ def rewrites(old: TypeEngine[object], new: TypeEngine[object], utc: bool = True)
     before, after = type_text(old), type_text(new)
     if before == after:
         return False
-    a, b = parse_type(before), parse_type(after)
-    if a is None or b is None or a.array != b.array or a.collation != b.collation:
+    a, b = _stored(before), _stored(after)
+    if a is None or b is None or a.array != b.array:
         return True
     names = {_builtin(a), _builtin(b)}
     if a.array:
@@ -58,6 +60,12 @@ def rewrites(old: TypeEngine[object], new: TypeEngine[object], utc: bool = True)
         return not _time_fits(a, b, utc)
     # An extension's type may have arguments that are words: geometry(Point) and geometry(Polygon) look equal here.
     return a.names[0] != "pg_catalog" or a != b
+
+
+def _stored(text: str) -> TypeText | None:
+    """A type without its collation, of which the stored values are independent."""
+    parsed = parse_type(text)
+    return None if parsed is None else replace(parsed, collation=())
 
 
 def _builtin(item: TypeText) -> str | None:
@@ -90,9 +98,11 @@ def _time_fits(old: TypeText, new: TypeText, utc: bool) -> bool:
 def keeps_indexes(old: TypeEngine[object], new: TypeEngine[object]) -> bool:
     """Whether a change that rewrites no row keeps the indexes on the column alone, and does not build them again.
 
-    It does if both types have the same operator classes (``CheckIndexCompatible`` in commands/indexcmds.c), which
-    timestamp and timestamptz have not.
+    It does if both types have the same collation and operator classes (``CheckIndexCompatible`` in
+    commands/indexcmds.c), which timestamp and timestamptz have not.
     """
+    if _collation(old) != _collation(new):
+        return False
     return _name(old) == _name(new) or {_name(old), _name(new)} <= _TEXTS
 
 
@@ -158,6 +168,17 @@ def narrows(old: TypeEngine[object], new: TypeEngine[object]) -> bool:
     if set(names) <= _INTEGERS | _FLOATS:
         return names[0] > names[1] or (names[0] in _FLOATS) != (names[1] in _FLOATS)
     return set(names) != _DOCUMENTS and rewrites(old, new)
+
+
+def _collation(kind: TypeEngine[object]) -> tuple[str, ...]:
+    parsed = parse_type(type_text(kind))
+    return parsed.collation if parsed is not None else ()
+
+
+def type_name(kind: TypeEngine[object]) -> str:
+    """Return a type's quoted name, without arguments and collation, which PostgreSQL's to_regtype() does not take."""
+    parsed = parse_type(type_text(kind))
+    return ".".join(map(quote, parsed.names)) if parsed is not None else type_text(kind)
 
 
 def _name(kind: TypeEngine[object]) -> str:
