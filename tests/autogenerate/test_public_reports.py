@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +47,20 @@ def test_a_uuid_becomes_a_text_too_short_for_its_dashes(project: InProcess) -> N
     assert [(u.hex, str(v)) for u, v in before] == rows
     there_and_back(project, models(native))
     assert project.look.execute("SELECT u, v FROM box ORDER BY id").fetchall() == before
+
+
+@pytest.mark.parametrize("kind", ["JSON", "JSONB"])
+def test_documents_become_hstore(project: InProcess, kind: str) -> None:
+    column = "Column('d', postgresql.{})"
+    there_and_back(project, models(box(column.format(kind))))
+    hostile = {'a\\': 'x": ', "}{[],": "\n\t\\", "n": 5, "b": None, "": {"deep": [1]}}
+    for document in (json.dumps(hostile), "{}", None):
+        project.look.execute("INSERT INTO box(d) VALUES (%s)", [document])
+    project.look.execute("CREATE EXTENSION hstore")
+    there_and_back(project, models(box(column.format("HSTORE"))))
+    assert any("become text" in line for line in project.output)
+    stored = [row[0] for row in project.look.execute("SELECT hstore_to_jsonb(d) FROM box ORDER BY id")]
+    assert stored == [{**hostile, "n": "5", "": '{"deep": [1]}'}, {}, None]
 
 
 def test_another_collation_of_columns_with_rows(project: InProcess) -> None:

@@ -169,6 +169,8 @@ def _by_meaning(name: str, old: str, new: str) -> Iterator[str]:
     """Casts of values that PostgreSQL would read from their text, which fails or gives something else."""
     if new in ("json", "jsonb") and (old.endswith("[]") or not old.startswith(("json", "text", "character"))):
         yield f"to_{new}({name})"
+    if old in ("json", "jsonb") and new.rpartition(".")[2] == "hstore":
+        yield f"hstore({_members(name, 'key')}, {_members(name, 'value')})"
     yield from _by_bytes(name, old, new)
     if old.startswith(_TIMES) and new.startswith(_NUMBERS):
         yield f"extract(epoch FROM {name})::{new}"
@@ -177,6 +179,16 @@ def _by_meaning(name: str, old: str, new: str) -> Iterator[str]:
     if old.startswith(_NUMBERS) and new.startswith(("timestamp", "date")):
         seconds = f"to_timestamp({name})"
         yield seconds if new.endswith("with time zone") else f"({seconds} AT TIME ZONE 'UTC')::{new}"
+
+
+def _members(name: str, part: str) -> str:
+    """The keys or the values of a JSON document as text[].
+
+    A USING may have no subquery, so a function that fills a record does it: any record with a text[], such as
+    pg_class with its reloptions.
+    """
+    found = f"jsonb_path_query_array({name}::jsonb, 'strict $.keyvalue().{part}')"
+    return f"(jsonb_populate_record(NULL::pg_class, jsonb_build_object('reloptions', {found}))).reloptions"
 
 
 def _by_bytes(name: str, old: str, new: str) -> Iterator[str]:

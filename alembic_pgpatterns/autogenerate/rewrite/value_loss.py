@@ -40,6 +40,8 @@ def value_loss(op: ops.AlterColumnOp) -> Loss:
     column = quote(str(op.column_name))
     if old is not None and new is not None and _never_fits(old, new):
         return Loss(_NO_UUID.format(old=before.lower()), promised=True)
+    if old is not None and new is not None and _loses_json(old, new):
+        return Loss(_MEMBERS, promised=True)
     if old is None or new is None or old.array != new.array or op.kw.get("postgresql_using") not in _casts(op, after):
         return Loss()
     words = _words(old, new)
@@ -56,6 +58,13 @@ _NO_UUID = (
     "No {old} is a uuid, so this fails where the table has rows: give them a second column with new values first "
     "(`gen_random_uuid()`), and the columns that reference it too; then drop the old ones"
 )
+
+
+_MEMBERS = "Numbers, booleans and documents within the document become text"
+
+
+def _loses_json(old: TypeText, new: TypeText) -> bool:
+    return not old.array and old.names[-1] in ("json", "jsonb") and new.names[-1] == "hstore"
 
 
 def _never_fits(old: TypeText, new: TypeText) -> bool:
