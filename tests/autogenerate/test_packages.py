@@ -1,4 +1,4 @@
-"""Types of packages that people use, the real ones (extra ``frameworks``): PostGIS's types are stood in for, pgvector's are not."""
+"""Types of packages that people use, the real ones (extra ``frameworks``). PostGIS's own types are stood in for."""
 
 from __future__ import annotations
 
@@ -71,7 +71,10 @@ def test_geoalchemy2(project: AlembicProject, helpers: str) -> None:
     pytest.importorskip("geoalchemy2", reason="the extra frameworks has it", exc_type=ImportError)
     project.database.execute("CREATE EXTENSION postgis")
     if helpers:
-        project.env("from alembic import context", "from alembic import context\nfrom geoalchemy2 import alembic_helpers as helpers")
+        project.env(
+            "from alembic import context",
+            "from alembic import context\nfrom geoalchemy2 import alembic_helpers as helpers",
+        )
         project.configure(helpers)
     follow(project, PLACES, "INSERT INTO place VALUES (1, 'SRID=4326;POINT(1 2)')")
 

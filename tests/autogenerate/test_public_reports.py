@@ -53,7 +53,7 @@ def test_a_uuid_becomes_a_text_too_short_for_its_dashes(project: InProcess) -> N
 def test_documents_become_hstore(project: InProcess, kind: str) -> None:
     column = "Column('d', postgresql.{})"
     there_and_back(project, models(box(column.format(kind))))
-    hostile = {'a\\': 'x": ', "}{[],": "\n\t\\", "n": 5, "b": None, "": {"deep": [1]}}
+    hostile = {"a\\": 'x": ', "}{[],": "\n\t\\", "n": 5, "b": None, "": {"deep": [1]}}
     for document in (json.dumps(hostile), "{}", None):
         project.look.execute("INSERT INTO box(d) VALUES (%s)", [document])
     project.look.execute("CREATE EXTENSION hstore")

@@ -167,6 +167,22 @@ def test_what_alembic_postgresql_enum_gets_wrong_is_mended(make_project) -> None
         assert connection.execute(labels).fetchone() == ("{it's,b,c}", "left_out.foreign_one")
 
 
+@pytest.mark.long
+def test_labels_that_alembic_postgresql_enum_cannot_write(make_project) -> None:
+    """It puts labels between quotes as they are, on the way down too, where the new type has the labels of before."""
+    held = """CheckConstraint("kind <> 'it''s'", name="held")"""
+    models = f't = Table("t", metadata, {ID}, Column("kind", Enum({{}}, name="kind"), server_default={{}}), {held})'
+    project = make_project()
+    project.env("from alembic import context", "import alembic_postgresql_enum\nfrom alembic import context")
+    project.alembic = project.outside
+    labels = """"it's", "a:b", 'c'"""
+    there_and_back(project, models.format(labels, '"a:b"'), models.format(f"""{labels}, "d'':e" """, '"a:b"'))
+    project.database.execute("INSERT INTO t(id, kind) VALUES (1, 'a:b'), (2, 'c')")
+    there_and_back(
+        project, models.format(f"""{labels}, "d'':e" """, '"a:b"'), models.format("""'c', "a:b", "it's" """, '"c"')
+    )
+
+
 ENTITIES = """
 from alembic_utils.pg_function import PGFunction
 from alembic_utils.pg_trigger import PGTrigger

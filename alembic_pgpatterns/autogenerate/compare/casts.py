@@ -187,8 +187,8 @@ def _members(name: str, part: str) -> str:
     A USING may have no subquery, so a function that fills a record does it: any record with a text[], such as
     pg_class with its reloptions.
     """
-    found = f"jsonb_path_query_array({name}::jsonb, 'strict $.keyvalue().{part}')"
-    return f"(jsonb_populate_record(NULL::pg_class, jsonb_build_object('reloptions', {found}))).reloptions"
+    members = f"jsonb_path_query_array({name}::jsonb, 'strict $.keyvalue().{part}')"
+    return f"(jsonb_populate_record(NULL::pg_class, jsonb_build_object('reloptions', {members}))).reloptions"
 
 
 def _by_bytes(name: str, old: str, new: str) -> Iterator[str]:

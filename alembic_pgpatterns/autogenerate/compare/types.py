@@ -12,9 +12,10 @@ from sqlalchemy.types import SchemaType
 
 from alembic_pgpatterns.autogenerate.compare import domains, labels, sequences
 from alembic_pgpatterns.autogenerate.compare.type_catalog import NamedType, TypeKey, TypeUser, read_types
-from alembic_pgpatterns.autogenerate.rewrite.changes import flatten, name_of
+from alembic_pgpatterns.autogenerate.rewrite.changes import flatten, name_in_enum_plugin, name_of
 from alembic_pgpatterns.autogenerate.rewrite.columns import default_text
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import enum_plugin
+from alembic_pgpatterns.autogenerate.rewrite.enum_plugin_ops import REPLACES
 from alembic_pgpatterns.autogenerate.rewrite.extensions import create_missing
 from alembic_pgpatterns.autogenerate.rewrite.filling import COMMON_LABELS
 from alembic_pgpatterns.autogenerate.rewrite.inner_types import named_types_of
@@ -53,6 +54,9 @@ def compare_types(context: AutogenContext, upgrade_ops: ops.UpgradeOps, metadata
     for key, item in declared.items():
         if key in actual and actual[key].kind == _kind(item):
             before += _compared(context, item, actual[key], upgrade_ops)
+    for change in _unwritable(upgrade_ops):
+        item = postgresql.ENUM(*change.new_values, name=change.name, schema=_without(change.schema, default))
+        before += _compared(context, item, read_types(connection)[change.schema, change.name], upgrade_ops)
     before = [*map(CommentOp.of, _contradictions(metadata, default) if "e" in kinds else ()), *before]
     unused = [item for key, item in actual.items() if key not in declared]
     lost = [item for item in unused if loses_all(item.users, changes, default)]
@@ -62,6 +66,21 @@ def compare_types(context: AutogenContext, upgrade_ops: ops.UpgradeOps, metadata
     after: list[ops.MigrateOperation] = [_dropped(item) for item in lost]
     after += sequences.dropped(context, metadata, changes, default)
     upgrade_ops.ops[:] = [*before, *upgrade_ops.ops, *after]
+
+
+def _unwritable(upgrade_ops: ops.UpgradeOps) -> list[Any]:
+    """Take out the ops of alembic-postgresql-enum that would fail, and return them.
+
+    Its statements have labels between quotes as they are, and a colon makes a bound parameter (1.11.0).
+    """
+    replacing: list[Any] = [op for op in upgrade_ops.ops if name_in_enum_plugin(op) in REPLACES]
+    wrong = [op for op in replacing if any("'" in label or ":" in label for label in (*op.old_values, *op.new_values))]
+    upgrade_ops.ops = [op for op in upgrade_ops.ops if all(op is not other for other in wrong)]
+    return wrong
+
+
+def _without(schema: str, default_schema: str) -> str | None:
+    return schema if schema != default_schema else None
 
 
 def _compared(

@@ -115,17 +115,13 @@ def _with_type(default: str | None, column: Any, enum: str) -> str | None:
 def _labelled(change: Change) -> list[Change]:
     """The change, with statements for new labels that the package adds at the end alone.
 
-    It writes a label with ``before_value`` after that label, and a quote in a label ends the literal (1.11.0).
+    It writes a label with ``before_value`` after that label (1.11.0).
     """
     op: Any = change.up
-    if not adds_labels(op) or not _goes_wrong(op.old_values, op.new_values):
+    if not adds_labels(op) or list(op.new_values[: len(op.old_values)]) == list(op.old_values):
         return [change]
     first, *others = added_labels(f"{quote(op.schema)}.{quote(op.name)}", op.new_values, op.old_values)[0]
     return [Change(first, change.down, change.comments), *map(Change, others)]
-
-
-def _goes_wrong(old: Sequence[str], new: Sequence[str]) -> bool:
-    return list(new[: len(old)]) != list(old) or any("'" in label or ":" in label for label in new)
 
 
 def _place(op: ops.MigrateOperation, late: Sequence[str]) -> int:
