@@ -175,12 +175,6 @@ def _collation(kind: TypeEngine[object]) -> tuple[str, ...]:
     return parsed.collation if parsed is not None else ()
 
 
-def type_name(kind: TypeEngine[object]) -> str:
-    """Return a type's quoted name, without arguments and collation, which PostgreSQL's to_regtype() does not take."""
-    parsed = parse_type(type_text(kind))
-    return ".".join(map(quote, parsed.names)) if parsed is not None else type_text(kind)
-
-
 def _name(kind: TypeEngine[object]) -> str:
     """PostgreSQL's name of a type without arguments; empty if it is not understood."""
     parsed = parse_type(type_text(kind))
