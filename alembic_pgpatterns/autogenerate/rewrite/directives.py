@@ -175,16 +175,11 @@ def _swap(op: ops.AlterColumnOp, steps: Steps, facts: Facts) -> Steps:
     old, new = quote(str(op.column_name)), str(added.column.name)
     where = f"{quote(new)} IS NULL AND {old} IS NOT NULL"
     backfill = _backfill(op.table_name, new, old, where, op.schema)
-    if facts.dependents_of(op).names(table):
-        # What depends on the column is made once more for the new one, under a name that no directive knows.
-        others = Phase(fill.up.operations[1:], autocommit=True)
-        return (begin, replace(fill, up=_alone(backfill, notes=fill.up.notes)), Step(fill.level, others), swap)
-    translate: list[ops.MigrateOperation] = [backfill]
-    for each in fill.up.operations:
-        if isinstance(each, ops.CreateCheckConstraintOp):
-            check = _check_not_valid(each)
-            translate += [check, _validate(check)]
-    return (begin, replace(fill, up=_alone(*translate, notes=fill.up.notes, strong=len(translate) > 1)), swap)
+    at = next(place for place, each in enumerate(fill.up.operations) if isinstance(each, FillOp))
+    # What is made once more for the new column has names that no directive knows.
+    before, after = (Phase(part, autocommit=True) for part in (fill.up.operations[:at], fill.up.operations[at + 1 :]))
+    filled = (before, _alone(backfill, notes=fill.up.notes), after)
+    return (begin, *(Step(fill.level, phase) for phase in filled if phase.operations), swap)
 
 
 def _backfill(table: str, column: str, value: str, where: str, schema: str | None) -> BackfillOp:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from string import Template
 
 from alembic.operations import ops
-from sqlalchemy import Enum, Numeric, String
+from sqlalchemy import ARRAY, Enum, Numeric, String
+from sqlalchemy.dialects.postgresql import NamedType
 from sqlalchemy.types import TypeEngine
 
 from alembic_pgpatterns.autogenerate.rewrite.renamed_column import expression_with
@@ -58,8 +59,8 @@ def refuse_misfits(
 ) -> tuple[ops.MigrateOperation, ...]:
     """Return the ops that fail if a row's value does not fit, and name up to five such rows by their key.
 
-    They read the whole table, and lock nobody out. No ops where every value fits, and none for an enum: the same
-    revision may create it, and it is not there yet when the rows are looked at.
+    They read the whole table, and lock nobody out. No ops where every value fits, and none for an enum or a
+    domain: the same revision may create it, and it is not there yet when the rows are looked at.
 
     Args:
         op: the change of type.
@@ -69,7 +70,9 @@ def refuse_misfits(
     """
     column, old, new = str(op.column_name), op.existing_type, op.modify_type
     assert old is not None and new is not None
-    if using == in_utc(column) or _holds_all(new) or (using is None and (widens(old, new) or not rewrites(old, new))):
+    if using == in_utc(column) or _may_be_made_here(new) or _holds_all(new):
+        return ()
+    if using is None and (widens(old, new) or not rewrites(old, new)):
         return ()
     names = {"column": quote(column), "column_name": literal(column), "type_name": literal(type_text(new))}
     value = expression_with(using or quote(column), column, "pgpatterns_row", column)
@@ -81,8 +84,13 @@ def refuse_misfits(
 _NAMED_FIRST = "rows whose value does not fit the new type are named before anything is changed"
 
 
+def _may_be_made_here(new: TypeEngine[object]) -> bool:
+    """Whether the same revision may create a type: an enum, a domain, an array of one."""
+    return isinstance(new.item_type if isinstance(new, ARRAY) else new, (Enum, NamedType))
+
+
 def _holds_all(new: TypeEngine[object]) -> bool:
-    """Whether a type holds every value that is cast to it; also true for an enum."""
+    """Whether a type holds every value that is cast to it."""
     if isinstance(new, String):
-        return isinstance(new, Enum) or new.length is None
+        return new.length is None
     return isinstance(new, Numeric) and new.asdecimal and new.precision is None
