@@ -15,6 +15,7 @@ TYPES = [
     sa.Numeric(10, 2), sa.Numeric(12, 2), sa.Numeric(12, 3), sa.Numeric(), sa.DateTime(), sa.DateTime(timezone=True),
     postgresql.TIMESTAMP(precision=3), postgresql.TIMESTAMP(precision=6), sa.Date(), sa.Float(), sa.Double(),
     sa.ARRAY(sa.Integer), sa.ARRAY(sa.BigInteger), postgresql.TIMESTAMP(precision=3, timezone=True),
+    sa.String(20, collation="C"), sa.Text(collation="POSIX"), sa.ARRAY(sa.Text), sa.ARRAY(sa.Text(collation="C")),
 ]  # fmt: skip
 
 
