@@ -54,6 +54,22 @@ def import_root(migrations: Path) -> Path:
     return next((folder.parent for folder in reversed(_above(root)) if _imports(folder, folder.name)), root)
 
 
+def roots_of(migrations: Path) -> list[Path]:
+    """The folders from which the project may import its packages: of the migrations' own, and those above it.
+
+    A repository with several programs keeps what they share beside them. It ends at its ``.git``.
+    """
+    root = import_root(migrations.absolute())
+    above = [root, *root.parents][:_LEVELS]
+    last = next((number for number, folder in enumerate(above) if (folder / ".git").exists()), _LEVELS)
+    return above[: last + 1]
+
+
+def holds_module(folder: Path, name: str) -> bool:
+    """Whether a package or a module of that name is in a folder."""
+    return (folder / name / "__init__.py").exists() or (folder / f"{name}.py").exists()
+
+
 _MOST_FILES = 400
 _LEVELS = 3
 """Folders that a package without ``__init__.py`` may be above the migrations' own."""

@@ -9,11 +9,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from alembic_pgpatterns.config.location import shown
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.application_search import alchemy_configurations, flask_applications
 from alembic_pgpatterns.controller.extension_names import missing_extension
-from alembic_pgpatterns.controller.model_search import import_root
+from alembic_pgpatterns.controller.model_search import holds_module, roots_of
 from alembic_pgpatterns.runner.messages import EnvResult, Failure, Need
 from alembic_pgpatterns.runner.needs import PLACEHOLDER, WITHOUT_URL
 from alembic_pgpatterns.runner.supplies import PATH_OPTION, postgresql_url
@@ -114,7 +113,7 @@ def ways_of(
         return
     yield from _of_application(by_kind, settings, tried)
     if by_kind.get("module") and PATH_OPTION not in settings.alembic_options:
-        yield from _of_module(by_kind["module"][0].name, settings, import_root(migrations.absolute()))
+        yield from _of_module(by_kind["module"][0].name, settings, migrations)
     if by_kind.get("sqlite") and not settings.replace_sqlite:
         yield _in_place_of_sqlite(by_kind["sqlite"][0].name, by_kind.get("url_variable", []), settings)
     variables = _of_url_variables(by_kind.get("url_variable", []), settings) if by_kind.get(WITHOUT_URL) else None
@@ -232,10 +231,11 @@ def _no_table_yet(result: EnvResult) -> bool:
     return any(item.revisions for item in facts) and all(len(item.widths) <= 1 for item in facts)
 
 
-def _of_module(name: str, settings: Settings, root: Path) -> Iterator[Way]:
+def _of_module(name: str, settings: Settings, migrations: Path) -> Iterator[Way]:
     """The project's own package, if it is not installed and does not stand in the current folder's path."""
-    if (root / name / "__init__.py").exists() or (root / f"{name}.py").exists():
-        options = {**settings.alembic_options, PATH_OPTION: shown(root)}
+    folder = next((folder for folder in roots_of(migrations) if holds_module(folder, name)), None)
+    if folder is not None:
+        options = {**settings.alembic_options, PATH_OPTION: os.path.relpath(folder)}
         yield Way("alembic_options", options, f"{name} is not installed, so the folder that holds it is searched")
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from alembic_pgpatterns.errors import text_of
 from alembic_pgpatterns.output.secrets import MADE_UP
+from alembic_pgpatterns.runner.made_up_values import value_for
 from alembic_pgpatterns.runner.messages import Need
-from alembic_pgpatterns.runner.missing_settings import LIBRARIES, value_for
+from alembic_pgpatterns.runner.missing_settings import LIBRARIES
 from alembic_pgpatterns.runner.supplies import AskedValues, asked_options
 
 if TYPE_CHECKING:

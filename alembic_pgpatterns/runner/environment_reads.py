@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import sys
 import traceback
@@ -28,7 +29,16 @@ def other_key(error: BaseException, name: str) -> bool:
         name: that looks like the name of a variable.
     """
     sources = [source for source in map(_source, _files(error)) if name in source.texts]
-    return bool(sources) and not any({name, ALL_VARIABLES} & source.variables for source in sources)
+    if not sources or any({name, ALL_VARIABLES} & source.variables for source in sources):
+        return False
+    # A constant of another module may hold the name, as in ``os.environ[NAME_OF_HOME]``.
+    frames = (frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__))
+    return not any(ALL_VARIABLES in _source(Path(name).absolute()).variables for name in frames if _is_here(name))
+
+
+def is_read(error: BaseException, name: str) -> bool:
+    """Whether the source reads a variable of this name from the environment."""
+    return any(name in source.variables for source in map(_source, _files(error)))
 
 
 def variable_of_field(error: BaseException, field: str) -> str | None:
@@ -86,14 +96,34 @@ def looked_at(error: BaseException) -> tuple[str, int | None] | None:
 
 
 def read_where_it_fails(error: BaseException) -> list[str]:
-    """The variables that the failing line itself reads, as in ``os.getenv("SHOP_URL").rsplit("/")``."""
+    """The variables that the failing line reads, as in ``os.getenv("SHOP_URL").rsplit("/")``.
+
+    If it reads none itself: those behind its names that hold nothing, as in ``PREFIX + "/orders"`` after
+    ``PREFIX = os.getenv("SHOP_PREFIX")``, in this module or another one.
+    """
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if _is_here(frame.f_code.co_filename)]
     if not frames:
         return []
-    line = _line(error, frames[-1])
-    calls = (node for node in ast.walk(_tree(Path(frames[-1].f_code.co_filename))) if isinstance(node, ast.Call))
-    read = (read_source(ast.unparse(call)).variables for call in calls if call.lineno == line)
-    return sorted({name for names in read for name in names} - {ALL_VARIABLES})
+    line, tree = _line(error, frames[-1]), _tree(Path(frames[-1].f_code.co_filename))
+    starting = [node for node in ast.walk(tree) if isinstance(node, ast.expr) and node.lineno == line]
+    calls = (node for node in starting if isinstance(node, ast.Call))
+    read = {name for call in calls for name in read_source(ast.unparse(call)).variables} - {ALL_VARIABLES}
+    nodes = (node for whole in starting for node in ast.walk(whole))
+    names = {_name_without_value(node, frames[-1]) for node in nodes}
+    behind = (variable_of_field(error, name) for name in names if name is not None)
+    return sorted(read or set(filter(None, behind)))
+
+
+def _name_without_value(node: ast.AST, frame: FrameType) -> str | None:
+    """The name, or the attribute of a module or an object, that is None where it is used."""
+    if isinstance(node, ast.Name):
+        values = frame.f_locals if node.id in frame.f_locals else frame.f_globals
+        return node.id if values.get(node.id, ...) is None else None
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        owner = frame.f_locals.get(node.value.id, frame.f_globals.get(node.value.id))
+        # Without running a property, which may do anything.
+        return node.attr if inspect.getattr_static(owner, node.attr, ...) is None else None
+    return None
 
 
 def _line(error: BaseException, frame: FrameType) -> int:

@@ -14,18 +14,20 @@ from typing import Any
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from alembic_pgpatterns.errors import text_of
-from alembic_pgpatterns.output.secrets import MADE_UP, MADE_UP_KEY
+from alembic_pgpatterns.output.secrets import MADE_UP
 from alembic_pgpatterns.runner.allowed_values import allowed_value
 from alembic_pgpatterns.runner.asked_applications import application_to_name, is_without_application
 from alembic_pgpatterns.runner.environment_reads import (
+    is_read,
     looked_at,
     mode_of,
     other_key,
     read_where_it_fails,
     variable_of_field,
 )
+from alembic_pgpatterns.runner.made_up_values import NUMBER, is_made_up, value_for
 from alembic_pgpatterns.runner.missing_files import MissingFile, missing_file
-from alembic_pgpatterns.runner.url_drivers import is_given_url, other_urls, url_for_project
+from alembic_pgpatterns.runner.url_drivers import other_urls, url_for_project
 
 _IN_OWN_WORDS = re.compile(
     r"(?i:environment variable|env var)(?:s|\(s\))?:? [\[(<{$`'\"]*"
@@ -66,13 +68,20 @@ def settings_to_add(error: BaseException) -> str:
     if names and dict(other_urls(error, text_of(error))) == values:
         way = "Its URL must name another driver. Write this into pyproject.toml:"
     else:
-        way = (
-            f"Set {' and '.join(names)}, or add this to pyproject.toml (any value works, since connections are "
-            "redirected):"
-        )
+        way = f"Set {' and '.join(names)}, or add this to pyproject.toml ({_which_values(error, values)}):"
     entries = ", ".join(f'{name} = "{value}"' for name, value in values.items())
     # No colon behind a name: what follows would look like the value of a secret, and be hidden.
     return f"\n{way}\n[tool.alembic_pgpatterns]\nenv = {{ {entries} }}"
+
+
+def _which_values(error: BaseException, values: dict[str, str]) -> str:
+    """Which other values work: of a variable that chooses something, only those that the application knows."""
+    allowed = allowed_value(error, text_of(error), MADE_UP)
+    chosen = [name for name, value in values.items() if (name, value) == allowed or mode_of(error, name) == value]
+    if not chosen:
+        return "any value works, since connections are redirected"
+    rest = "; for the others any value works" if len(chosen) < len(values) else ""
+    return f"{' and '.join(chosen)} must have a value that the application knows{rest}"
 
 
 def _file_to_add(file: MissingFile) -> str:
@@ -124,6 +133,7 @@ def _missing(error: BaseException) -> Iterator[tuple[str, str]]:
         return
     yield from other_urls(error, message)
     yield from _urls_after_all(error, message)
+    yield from _numbers_after_all(error, message)
     if isinstance(error, KeyError):
         yield from ((name, value_for(name)) for name in _of_environ(error))
     elif kind == "ValidationError" and hasattr(error, "errors"):
@@ -139,7 +149,7 @@ def _missing(error: BaseException) -> Iterator[tuple[str, str]]:
             return
     # Only in what nobody but the project can mean: SQLAlchemy's errors quote SQL, whose names may look the same.
     if type(error).__module__ in ("builtins", "__main__") or not type(error).__module__.startswith(LIBRARIES):
-        yield from list(_in_own_words(error, message)) or _looked_at(error)
+        yield from list(_in_own_words(error, message)) or list(_demanded(error, message)) or _looked_at(error)
 
 
 def _in_own_words(error: BaseException, message: str) -> Iterator[tuple[str, str]]:
@@ -147,6 +157,16 @@ def _in_own_words(error: BaseException, message: str) -> Iterator[tuple[str, str
         names = re.findall(r"\w+", next(filter(None, match.groups())))
         missing_names = (name for name in names if name not in os.environ and not other_key(error, name))
         yield from ((name, value_for(name)) for name in missing_names)
+
+
+def _demanded(error: BaseException, message: str) -> Iterator[tuple[str, str]]:
+    """What the words tell people to set, as in "set SHOP_SIZE before this", if the source reads it as a variable."""
+    for name in dict.fromkeys(_TO_SET.findall(message)):
+        if name not in os.environ and is_read(error, name):
+            yield name, value_for(name)
+
+
+_TO_SET = re.compile(r"(?i:\b(?:set|define|export|provide|specify|configure|supply)) [`'\"${(]*([A-Z][A-Z0-9_]{2,})\b")
 
 
 def _looked_at(error: BaseException) -> Iterator[tuple[str, str]]:
@@ -164,33 +184,16 @@ def _urls_after_all(error: BaseException, message: str) -> Iterator[tuple[str, s
         yield from ((name, url_for_project()) for name in names if len(names) == 1)
 
 
+def _numbers_after_all(error: BaseException, message: str) -> Iterator[tuple[str, str]]:
+    """The only variable with a made-up value, where Python was to read a number from it."""
+    if isinstance(error, ValueError) and MADE_UP in message and re.search(r"literal for int|string to float", message):
+        names = [name for name, value in os.environ.items() if value == MADE_UP]
+        here = [name for name in read_where_it_fails(error) if name in names]
+        yield from ((name, NUMBER) for name in here or names if len(here or names) == 1)
+
+
 LIBRARIES = ("sqlalchemy", "alembic", "psycopg", "asyncpg", "pg8000", "pydantic")
 """Modules whose errors are not in the project's own words."""
-
-
-_PARTS = (("PORT", "5432"), ("HOST", "localhost"), ("SERVER", "localhost"))
-
-
-def value_for(name: str, kind: str = "") -> str:
-    """A value that an application takes for a variable, judged by its name and by pydantic's type of the error.
-
-    Args:
-        name: of the variable.
-        kind: such as ``int_parsing``; empty: it is missing, and nothing more is known.
-    """
-    words = name.upper().split("_")
-    if kind.startswith(("int", "float", "decimal")):
-        return "5432"
-    if kind.startswith("bool"):
-        return "true"
-    if kind.startswith("url"):
-        return "http://localhost"  # it was given the URL of a database, and wants another one
-    if (kind.startswith("value_error") and words[-1] == "KEY") or words[-1] in ("BASE64", "B64"):
-        return MADE_UP_KEY
-    if re.search("URL|DSN|URI|CONN", name.upper()):
-        return url_for_project()
-    # As long as keys that must have 32 characters.
-    return next((value for part, value in _PARTS if part in words), MADE_UP)
 
 
 def _of_environ(error: KeyError) -> Iterator[str]:
@@ -208,10 +211,11 @@ def _of_pydantic(error: Any) -> Iterator[tuple[str, str]]:
         return
     delimiter = str(model.model_config.get("env_nested_delimiter") or "")
     for item in error.errors():
-        if item.get("loc") and (item.get("type") == "missing" or _is_ours(item.get("input"))):
+        if item.get("loc") and (item.get("type") == "missing" or is_made_up(item.get("input"))):
             place = (*before, *map(str, item["loc"])) if delimiter else (*before, str(item["loc"][0]))
             for name in _variables(model, place, delimiter):
-                yield name, value_for(name, "" if item.get("type") == "missing" else str(item.get("type")))
+                kind = "" if item.get("type") == "missing" else str(item.get("type"))
+                yield name, value_for(name, kind, item.get("ctx"))
 
 
 def _of_nothing(error: Any) -> Iterator[tuple[str, str]]:
@@ -257,11 +261,6 @@ def _model_in(annotation: Any) -> Any:
     """The class of pydantic's in an annotation such as ``Database | None``; None if it has none."""
     kinds = (annotation, *typing.get_args(annotation))
     return next((kind for kind in kinds if isinstance(kind, type) and hasattr(kind, "model_fields")), None)
-
-
-def _is_ours(value: object) -> bool:
-    """Whether it is a value that this module gave and that did not fit, so that another one may."""
-    return value == value_for("") or is_given_url(value)
 
 
 def _settings_class(trace: TracebackType | None, title: str) -> tuple[Any, tuple[str, ...]]:

@@ -19,7 +19,7 @@ from alembic_pgpatterns.runner.engine import with_connection
 from alembic_pgpatterns.runner.failures import failure_of
 from alembic_pgpatterns.runner.messages import CreateRequest, Failure, ModelsRequest, ModelsResult
 from alembic_pgpatterns.schema.metadata import reader
-from alembic_pgpatterns.schema.metadata.origins import all_registries
+from alembic_pgpatterns.schema.metadata.origins import all_registries, mappers_of
 from alembic_pgpatterns.schema.parsed import IndexText, TypeText
 
 UNNAMED = "env.py names no target_metadata"
@@ -86,7 +86,7 @@ def configured_registries(metadatas: Sequence[Any]) -> list[Any]:
     What listeners add to the MetaData then (a table for each version) is taken out again: Alembic does not see it.
     """
     tables = {id(metadata): {*metadata.tables} for metadata in metadatas}
-    registries = [item for item in all_registries() if any(_is_of(mapper, tables) for mapper in item.mappers)]
+    registries = [item for item in all_registries() if any(_is_of(mapper, tables) for mapper in mappers_of(item))]
     try:
         for registry in registries:
             registry.configure()
@@ -97,12 +97,12 @@ def configured_registries(metadatas: Sequence[Any]) -> list[Any]:
         for metadata in metadatas:
             for name in {*metadata.tables} - tables[id(metadata)]:
                 metadata.remove(metadata.tables[name])
-    return sorted(registries, key=lambda registry: min(mapper.class_.__qualname__ for mapper in registry.mappers))
+    return sorted(registries, key=lambda registry: mappers_of(registry)[0].class_.__qualname__)
 
 
 def _forget_failures(registries: Sequence[Any]) -> None:
     """Let the project's own code try again, when it has imported more. SQLAlchemy keeps the error at the mapper."""
-    for mapper in (mapper for registry in registries for mapper in registry.mappers):
+    for mapper in (mapper for registry in registries for mapper in mappers_of(registry)):
         mapper.__dict__.pop("_configure_failed", None)
 
 

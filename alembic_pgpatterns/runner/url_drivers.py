@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import traceback
 from collections.abc import Iterator, Sequence
 
 from sqlalchemy import exc
@@ -61,7 +62,14 @@ def _fitting(error: BaseException, text: str) -> str | None:
     # A synchronous engine with asyncpg: it waits outside of a greenlet.
     if type(error).__name__ == "MissingGreenlet":
         return _word(_SYNCHRONOUS)
-    return PLAIN if _refused_by_driver(error, text) else None
+    return PLAIN if _refused_by_driver(error, text) or _has_two_drivers(error) else None
+
+
+def _has_two_drivers(error: BaseException) -> bool:
+    """Whether SQLAlchemy was given ``postgresql+psycopg+psycopg``: the project adds the driver itself."""
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    place = last[0].filename.replace(os.sep, "/") if last else ""
+    return isinstance(error, ValueError) and place.endswith("sqlalchemy/dialects/__init__.py")
 
 
 def _refused_by_driver(error: BaseException, text: str) -> bool:

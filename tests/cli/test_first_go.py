@@ -453,6 +453,18 @@ def test_an_application_that_upgrades_its_database_when_it_is_made(project: Proj
     assert "missing-lock-timeout" not in {item["what"] for item in report["skipped"]}
 
 
+def test_a_package_beside_the_program_s_folder(tmp_path: Path) -> None:
+    """A repository with several programs, which share their tables."""
+    api = make(tmp_path / "api")
+    api.sql("a1", TABLE)
+    api.env(models="from shared_tables.tables import Base\ntarget_metadata = Base.metadata\n")
+    api.write("../shared_tables/__init__.py", "")
+    api.write("../shared_tables/tables.py", BOOKS_AND_AUTHORS)
+    report = check(api)
+    (way,) = (item for item in report["found_out"] if item["setting"] == "alembic_options")
+    assert way["value"] == {"prepend_sys_path": ".."} and "model-drift" in str(report["findings"])
+
+
 @pytest.mark.long
 def test_a_package_that_is_not_installed(project: Project) -> None:
     """Its own tests run with PYTHONPATH=lib, say; ``alembic`` alone does not find it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from alembic_pgpatterns.runner.missing_settings import missing, settings_to_add
         (RuntimeError("No URL in environment variable (SHOP_DB_URL) or configuration file."), {"SHOP_DB_URL": "{url}"}),
         (RuntimeError("Missing environment variable(s): SHOP_KEY, SHOP_PORT"), {"SHOP_KEY": None, "SHOP_PORT": "5432"}),
         (ValueError("Set the environment variables ['SHOP_KEY', 'SHOP_HOST']"), {"SHOP_KEY": None, "SHOP_HOST": None}),
+        (RuntimeError("SHOP_HOME is missing"), {"SHOP_HOME": "."}),
         (RuntimeError("the table SHOP_ITEM is empty"), {}),
         (RuntimeError("shop_url is not set"), {}),
         (ValueError("PATH is not set"), {}),
@@ -221,6 +223,8 @@ def test_a_given_url_whose_driver_does_not_fit(monkeypatch: pytest.MonkeyPatch, 
         {"SHOP_URL": "{url+psycopg2}"},
     )
     assert wanted(with_driver, lambda url: asyncio.run(asyncpg.connect(url))) == {"SHOP_URL": "{url}"}
+    twice = with_driver.replace("+asyncpg", "+psycopg+psycopg")
+    assert wanted(with_driver, lambda url: create_engine(twice)) == {"SHOP_URL": "{url}"}
     monkeypatch.setitem(sys.modules, default, None)
     without_default = wanted(given, create_engine)
     assert without_default["SHOP_URL"] in ("{url+asyncpg}", "{url+psycopg2}") and len(without_default) == 1
@@ -260,11 +264,14 @@ SAYS = "raise ValueError('SHOP_BUCKET must be set')"
         (f"import os\nif not os.getenv('SHOP_BUCKET'):\n    {SAYS}", {"SHOP_BUCKET"}),
         (f"import os\nfor name in ('SHOP_BUCKET',):\n    if name not in os.environ:\n        {SAYS}", {"SHOP_BUCKET"}),
         (SAYS, {"SHOP_BUCKET"}),
+        (f"import os\nfrom shop_names import NAME\nif not os.environ.get(NAME):\n    {SAYS}", {"SHOP_BUCKET"}),
     ],
 )
 def test_a_key_of_the_application_s_own_is_no_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, names: set[str]
 ) -> None:
+    (tmp_path / "shop_names.py").write_text("NAME = 'SHOP_BUCKET'\n")
+    monkeypatch.delitem(sys.modules, "shop_names", raising=False)
     assert set(dict(missing(fails_in(tmp_path, source, monkeypatch)))) == names
 
 
@@ -286,12 +293,54 @@ def test_the_variable_of_a_field_that_got_nothing(
     assert set(dict(missing(fails_in(tmp_path, head + fields, monkeypatch)))) == names
 
 
+def test_a_setting_that_demands_a_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = pytest.importorskip("pydantic_settings")
+    from pydantic import Field
+
+    class Shop(settings.BaseSettings):  # type: ignore[name-defined,misc]
+        name: str = Field(min_length=1, max_length=12, pattern=r"^[a-z_]+$")
+        workers: int = Field(gt=2, lt=9)
+        code: str = Field(min_length=50)
+
+    for _ in range(4):
+        with contextlib.suppress(AssertionError):  # it did not fail: nothing is left to set
+            for name, value in failed(Shop).items():
+                monkeypatch.setenv(name, value)
+    shop = Shop()
+    assert (shop.name, shop.workers, len(shop.code)) == ("pgpatterns", 8, 50)
+
+
+@pytest.mark.parametrize(
+    "line,names",
+    [
+        (
+            "size = os.environ.get('SHOP_SIZE')\nif not size:\n    raise RuntimeError('set SHOP_SIZE first')",
+            {"SHOP_SIZE"},
+        ),
+        ("size = {}.get('SHOP_COUNT')\nif not size:\n    raise RuntimeError('set SHOP_COUNT first')", set()),
+    ],
+)
+def test_a_variable_that_the_words_tell_people_to_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, names: set[str]
+) -> None:
+    assert set(dict(missing(fails_in(tmp_path, f"import os\n{line}", monkeypatch)))) == names
+
+
+def test_a_made_up_value_that_was_to_be_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_SIZE", MADE_UP)
+    assert failed(lambda: int(os.environ["SHOP_SIZE"])) == {"SHOP_SIZE": "5432"}
+    monkeypatch.setenv("SHOP_KEY", MADE_UP)
+    assert not failed(lambda: int(MADE_UP)), "either of two"
+
+
 def test_a_variable_that_chooses_a_configuration_gets_one_that_the_source_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = "import os\nconfigs = {'production': 1, 'local-development': 2, 'testing': 3, 'SHOP': 4}\n"
     error = fails_in(tmp_path, f"{source}configs[os.environ['SHOP_ENV']]", monkeypatch)
     assert dict(missing(error)) == {"SHOP_ENV": "testing"}
+    said = settings_to_add(error)
+    assert "(SHOP_ENV must have a value that the application knows)" in said and "any value works" not in said
     # Of another length: Python tells a changed file by its size and the second in which it was written.
     error = fails_in(tmp_path, f"{source}configs[os.environ['SHOP_API_KEY']]", monkeypatch)
     assert dict(missing(error)) == {"SHOP_API_KEY": MADE_UP}
@@ -303,6 +352,11 @@ def test_a_variable_that_chooses_a_configuration_gets_one_that_the_source_has(
         ("x = {\n    'a': os.getenv('SHOP_HOST').rsplit('/', 1)[0],\n    'b': os.getenv('SHOP_B')}", {"SHOP_HOST"}),
         ("x = int(os.environ.get('SHOP_PORT'))", {"SHOP_PORT"}),
         ("x = None\nx.split()", set()),
+        ("base = os.getenv('SHOP_PREFIX')\nother = 1\nx = base + '/orders'", {"SHOP_PREFIX"}),
+        ("base = os.getenv('SHOP_ROOT', None)\nx = os.path.join(\n    base,\n    'orders')", {"SHOP_ROOT"}),
+        ("class Config:\n    HOME = os.environ.get('SHOP_HOME')\nx = Config.HOME.rstrip('/')", {"SHOP_HOME"}),
+        ("def read():\n    base = os.getenv('SHOP_IN')\n    return base + '/'\nread()", {"SHOP_IN"}),
+        ("base = os.getenv('SHOP_USED', 'a')\nother = {}.get('SHOP')\nx = base + other", set()),
     ],
 )
 def test_a_line_that_fails_on_a_variable_that_is_not_set(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import sys
+import textwrap
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.dialects.postgresql import asyncpg, psycopg, psycopg2
+from sqlalchemy.ext.compiler import compiles
 
 from alembic_pgpatterns.schema.model import UNKNOWN, Name
 from tests import reader as metadata
@@ -127,6 +129,25 @@ def test_what_info_asks_for_is_inherited(module):
     assert found.origin.info == {"fetches": ["owner"]} and found.origin.ignored == {"everywhere", "here"}
 
 
+def test_classes_that_are_mapped_later(module):
+    """SQLAlchemy maps a base of AbstractConcreteBase when it configures the mappers."""
+    source = """
+        import sqlalchemy as sa
+        from sqlalchemy.ext.declarative import AbstractConcreteBase
+        Base = sa.orm.declarative_base()
+
+        class Dated(AbstractConcreteBase, Base):
+            at = sa.Column(sa.Date)
+
+        class Book(Dated):  # <- book
+            __tablename__ = "book"
+            id = sa.Column(sa.Integer, primary_key=True)
+        """
+    models = module(textwrap.dedent(source))
+    (table,) = metadata.read(models.Base.metadata).tables
+    assert table.origin.location.line == models.marks["book"]
+
+
 def test_relationships_only_of_registries_that_are_named(module):
     models = module(DECLARATIVE)
     assert metadata.read(models.Base.metadata).relationships is None
@@ -226,6 +247,22 @@ defaults = {
 }
 table = sa.Table("t", metadata, *(sa.Column(name, sa.Text, default=value) for name, value in defaults.items()))
 """
+
+
+def test_a_default_in_the_application_s_own_sql():
+    class clock(sa.sql.expression.FunctionElement):
+        type = sa.DateTime()
+        inherit_cache = True
+
+    class nothing(sa.sql.expression.FunctionElement):
+        type = sa.DateTime()
+        inherit_cache = True
+
+    compiles(clock, "postgresql")(lambda element, compiler, **options: "statement_timestamp()")
+    compiles(nothing, "sqlite")(lambda element, compiler, **options: "1")
+    columns = [sa.Column("at", sa.DateTime, default=clock()), sa.Column("never", sa.DateTime, onupdate=nothing())]
+    at, never = metadata.read(sa.Table("book", sa.MetaData(), *columns).metadata).tables[0].columns
+    assert (at.python_default, never.python_onupdate) == ("statement_timestamp()", "nothing")
 
 
 def test_python_defaults(module):

@@ -37,6 +37,19 @@ def all_registries() -> set[registry]:
     return _all_registries()
 
 
+def mappers_of(classes: Any) -> list[Mapper[Any]]:
+    """The mappers of a registry that there are by now, by their classes' names.
+
+    ``registry.mappers`` fails for a class that is mapped later, such as a base of ``AbstractConcreteBase``.
+    """
+    managers = getattr(classes, "_managers", None)
+    if managers is None:
+        mappers = classes.mappers
+    else:
+        mappers = [manager.mapper for manager in list(managers) if manager.is_mapped]
+    return sorted(mappers, key=lambda mapper: mapper.class_.__qualname__)
+
+
 class Origins:
     """Finds out where the objects of some MetaData are declared.
 
@@ -278,8 +291,8 @@ def _table_of(item: Any) -> Table:
 
 def _mappers(metadatas: Sequence[MetaData], registries: Iterable[registry]) -> Iterator[Mapper[Any]]:
     ids = {id(metadata) for metadata in metadatas}
-    for mappers_of in registries:
-        for mapper in sorted(mappers_of.mappers, key=lambda mapper: mapper.class_.__qualname__):
+    for classes in registries:
+        for mapper in mappers_of(classes):
             metadata = getattr(mapper.local_table, "metadata", None)
             if id(metadata) in ids:
                 yield mapper

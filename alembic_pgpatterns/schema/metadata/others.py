@@ -13,6 +13,7 @@ from sqlalchemy.orm import MANYTOMANY, MANYTOONE, RelationshipProperty, registry
 
 from alembic_pgpatterns.schema.metadata.columns import Context, is_serial, serial_type
 from alembic_pgpatterns.schema.metadata.names import made_up_name
+from alembic_pgpatterns.schema.metadata.origins import mappers_of
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.schema.origin import Origin
 from alembic_pgpatterns.schema.others import Relationship, Sequence
@@ -83,7 +84,7 @@ def read_relationships(context: Context, registries: Several[registry]) -> tuple
     for mapper_registry in registries:
         # Relationships whose target is a text get it here.
         mapper_registry.configure()
-        for mapper in sorted(mapper_registry.mappers, key=lambda mapper: mapper.class_.__qualname__):
+        for mapper in mappers_of(mapper_registry):
             for property_ in mapper.relationships:
                 if property_.parent is mapper and property_.direction is not MANYTOMANY:
                     result += _relationship(context, property_)

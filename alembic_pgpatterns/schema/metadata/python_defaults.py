@@ -10,6 +10,8 @@ from types import FunctionType
 from typing import Any
 
 from sqlalchemy import Column, Sequence
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import CompileError
 from sqlalchemy.sql.elements import ClauseElement
 
 _UUID_MAKERS = {getattr(uuid, name): f"uuid.{name}" for name in ("uuid1", "uuid3", "uuid4", "uuid5")}
@@ -40,8 +42,20 @@ def _named(default: Any) -> str | None:
     if getattr(default, "is_callable", False):
         return dotted(value)
     if isinstance(value, ClauseElement):
-        return str(value)
+        return _sql(value)
     return repr(value)
+
+
+def _sql(value: ClauseElement) -> str:
+    """The SQL of an expression; the name of its class, if PostgreSQL has none for it."""
+    try:
+        return str(value)
+    except CompileError:
+        pass  # an element of the application's own that it can only say to PostgreSQL
+    try:
+        return str(value.compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
+    except CompileError:
+        return type(value).__name__
 
 
 def dotted(function: Any) -> str:

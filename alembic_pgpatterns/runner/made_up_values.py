@@ -1,0 +1,67 @@
+"""Values that are made up for variables of an application: judged by their names, and by what refused the last one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from alembic_pgpatterns.output.secrets import MADE_UP, MADE_UP_KEY
+from alembic_pgpatterns.runner.url_drivers import is_given_url, url_for_project
+
+NUMBER = "5432"
+_PARTS = (("PORT", NUMBER), ("HOST", "localhost"), ("SERVER", "localhost"))
+_FITTING = ("pgpatterns", "PGPATTERNS", NUMBER, "1", "http://localhost", "check@example.com", "2000-01-01")
+"""Texts of many shapes, for a setting that demands one by a pattern."""
+
+
+def value_for(name: str, kind: str = "", limits: Mapping[str, Any] | None = None) -> str:
+    """A value that an application takes for a variable, judged by its name and by pydantic's type of the error.
+
+    Args:
+        name: of the variable.
+        kind: such as ``int_parsing``; empty: it is missing, and nothing more is known.
+        limits: what the error says of the values that are allowed (pydantic docs, "Validation Errors", ``ctx``).
+    """
+    words = name.upper().split("_")
+    if (within := _within(kind, limits or {})) is not None:
+        return within
+    if kind.startswith(("int", "float", "decimal")):
+        return NUMBER
+    if kind.startswith("bool"):
+        return "true"
+    if kind.startswith("url"):
+        return "http://localhost"  # it was given the URL of a database, and wants another one
+    if (kind.startswith("value_error") and words[-1] == "KEY") or words[-1] in ("BASE64", "B64"):
+        return MADE_UP_KEY
+    if re.search("URL|DSN|URI|CONN", name.upper()):
+        return url_for_project()
+    if words[-1] in ("HOME", "DIR", "DIRECTORY", "FOLDER", "ROOT"):
+        return "."
+    # As long as keys that must have 32 characters.
+    return next((value for part, value in _PARTS if part in words), MADE_UP)
+
+
+def _within(kind: str, limits: Mapping[str, Any]) -> str | None:
+    """A value that keeps a limit; None if the error is not about one."""
+    if kind == "string_pattern_mismatch":
+        return next((text for text in _FITTING if _matches(str(limits.get("pattern", "")), text)), None)
+    lengths = {"string_too_long": limits.get("max_length"), "string_too_short": limits.get("min_length")}
+    if isinstance(length := lengths.get(kind), int):
+        return (MADE_UP * (length // len(MADE_UP) + 1))[:length]
+    numbers = {"greater_than": ("gt", 1), "greater_than_equal": ("ge", 0), "less_than": ("lt", -1)}
+    key, step = numbers.get(kind, ("le", 0))
+    number = limits.get(key)
+    return str(int(number) + step) if isinstance(number, int | float) else None
+
+
+def _matches(pattern: str, text: str) -> bool:
+    try:
+        return re.search(pattern, text) is not None
+    except re.error:  # pydantic's patterns are Rust's, which know a little more
+        return False
+
+
+def is_made_up(value: object) -> bool:
+    """Whether this module gave the value, which did not fit, so that another one may."""
+    return value in (NUMBER, ".", *_FITTING) or is_given_url(value) or (bool(value) and str(value) in MADE_UP * 9)
