@@ -9,9 +9,8 @@ import uuid
 from types import FunctionType
 from typing import Any
 
-from sqlalchemy import Column, Sequence
+from sqlalchemy import Column, Sequence, exc
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import CompileError
 from sqlalchemy.sql.elements import ClauseElement
 
 _UUID_MAKERS = {getattr(uuid, name): f"uuid.{name}" for name in ("uuid1", "uuid3", "uuid4", "uuid5")}
@@ -50,11 +49,11 @@ def _sql(value: ClauseElement) -> str:
     """The SQL of an expression; the name of its class, if PostgreSQL has none for it."""
     try:
         return str(value)
-    except CompileError:
+    except exc.CompileError:
         pass  # an element of the application's own that it can only say to PostgreSQL
     try:
         return str(value.compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
-    except CompileError:
+    except exc.CompileError:
         return type(value).__name__
 
 
