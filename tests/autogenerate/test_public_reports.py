@@ -282,6 +282,15 @@ def test_a_cast_to_a_type_whose_extension_is_not_there_yet(project: InProcess) -
     assert project.look.execute("SELECT (tags -> 'a')::text FROM box").fetchone() == ("1",)
 
 
+def test_what_a_dropped_table_references_goes_with_it(project: InProcess) -> None:
+    target = f"Table('target', metadata, {ID}, Column('kept', Integer"
+    before = f"{target}, unique=True), Column('gone', Integer, unique=True))"
+    for name, referenced in (("a", "kept"), ("b", "gone"), ("z", "kept")):
+        before += f"; Table('{name}', metadata, {ID}, Column('to', ForeignKey('target.{referenced}')))"
+    there_and_back(project, models(before))
+    there_and_back(project, models(f"{target}))"))
+
+
 def test_types_with_a_collation(project: InProcess) -> None:
     index = "Index('ix', 'name', 'n')"
     kinds = ("Text, server_default='a'", "Text(collation='POSIX'), server_default='x'", "String(9, collation='C')")

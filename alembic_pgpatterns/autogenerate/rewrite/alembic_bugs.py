@@ -280,6 +280,34 @@ def _keys_to(op: ops.MigrateOperation, tables: set[TableKey], facts: Facts) -> l
     return [key for key in keys if referenced_table(key, facts) in tables]
 
 
+def with_keys_dropped_first(changes: Sequence[Change], facts: Facts) -> list[Change]:
+    """Drop the foreign keys of dropped tables before the constraint, index or column that they reference is dropped.
+
+    The tables themselves go last.
+    """
+    dropped = {facts.key_of(c.up) for c in changes if isinstance(c.up, ops.DropTableOp)}
+    uniques = {facts.key_of(c.up) for c in changes if _drops_unique(c.up)} - dropped
+    columns = {(facts.key_of(c.up), c.up.column_name) for c in changes if isinstance(c.up, ops.DropColumnOp)}
+    early: list[Change] = []
+    result: list[Change] = []
+    for change in changes:
+        op = change.up
+        held = op.to_table().foreign_key_constraints if isinstance(op, ops.DropTableOp) else ()
+        keys = [
+            key
+            for key in held
+            if key.name and (referenced_table(key, facts) in uniques or not columns.isdisjoint(_targets(key, facts)))
+        ]
+        early += [Change(ops.DropConstraintOp.from_constraint(key), (_added(key).up,)) for key in keys]
+        result.append(_recreated_without(change, keys))
+    return [*early, *result]
+
+
+def _targets(key: ForeignKeyConstraint, facts: Facts) -> Iterator[tuple[TableKey, str]]:
+    """The columns that a foreign key references."""
+    return ((referenced_table(key, facts), each.target_fullname.rpartition(".")[2]) for each in key.elements)
+
+
 def with_generated_dropped_first(changes: Sequence[Change], facts: Facts) -> list[Change]:
     """Drop generated columns before the columns that they are made of get another type. Alembic drops columns last."""
     result = list(changes)
@@ -363,6 +391,7 @@ REPAIRS: tuple[Callable[[Sequence[Change], Facts], list[Change]], ...] = (
     with_late_foreign_keys,
     with_ordered_drops,
     with_keys_after_uniques,
+    with_keys_dropped_first,
     with_generated_dropped_first,
     with_enum_ops_placed,
     with_names,
