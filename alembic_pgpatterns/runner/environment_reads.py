@@ -36,9 +36,9 @@ def other_key(error: BaseException, name: str) -> bool:
     return not any(ALL_VARIABLES in _source(Path(name).absolute()).variables for name in frames if _is_here(name))
 
 
-def is_read(error: BaseException, name: str) -> bool:
-    """Whether the source reads a variable of this name from the environment."""
-    return any(name in source.variables for source in map(_source, _files(error)))
+def variables_read(error: BaseException) -> set[str]:
+    """The variables that the source reads from the environment, as far as it says which."""
+    return {name for path in _files(error) for name in _source(path).variables} - {ALL_VARIABLES}
 
 
 def variable_of_field(error: BaseException, field: str) -> str | None:

@@ -18,15 +18,16 @@ from alembic_pgpatterns.output.secrets import MADE_UP
 from alembic_pgpatterns.runner.allowed_values import allowed_value
 from alembic_pgpatterns.runner.asked_applications import application_to_name, is_without_application
 from alembic_pgpatterns.runner.environment_reads import (
-    is_read,
     looked_at,
     mode_of,
     other_key,
     read_where_it_fails,
     variable_of_field,
+    variables_read,
 )
 from alembic_pgpatterns.runner.made_up_values import NUMBER, is_made_up, value_for
 from alembic_pgpatterns.runner.missing_files import MissingFile, missing_file
+from alembic_pgpatterns.runner.settings_classes import settings_variables
 from alembic_pgpatterns.runner.url_drivers import other_urls, url_for_project
 
 _IN_OWN_WORDS = re.compile(
@@ -134,6 +135,7 @@ def _missing(error: BaseException) -> Iterator[tuple[str, str]]:
     yield from other_urls(error, message)
     yield from _urls_after_all(error, message)
     yield from _numbers_after_all(error, message)
+    yield from _ports(error, message)
     if isinstance(error, KeyError):
         yield from ((name, value_for(name)) for name in _of_environ(error))
     elif kind == "ValidationError" and hasattr(error, "errors"):
@@ -162,7 +164,7 @@ def _in_own_words(error: BaseException, message: str) -> Iterator[tuple[str, str
 def _demanded(error: BaseException, message: str) -> Iterator[tuple[str, str]]:
     """What the words tell people to set, as in "set SHOP_SIZE before this", if the source reads it as a variable."""
     for name in dict.fromkeys(_TO_SET.findall(message)):
-        if name not in os.environ and is_read(error, name):
+        if name not in os.environ and name in variables_read(error):
             yield name, value_for(name)
 
 
@@ -190,6 +192,16 @@ def _numbers_after_all(error: BaseException, message: str) -> Iterator[tuple[str
         names = [name for name, value in os.environ.items() if value == MADE_UP]
         here = [name for name in read_where_it_fails(error) if name in names]
         yield from ((name, NUMBER) for name in here or names if len(here or names) == 1)
+
+
+def _ports(error: BaseException, message: str) -> Iterator[tuple[str, str]]:
+    """The port of a URL that is put together from variables, of which none is set: ``postgresql://None@None:None/``."""
+    if isinstance(error, ValueError) and message.endswith("base 10: 'None'"):
+        names = sorted({*variables_read(error), *settings_variables()})
+        yield from ((name, NUMBER) for name in names if _DATABASE_PORT.search(name) and name not in os.environ)
+
+
+_DATABASE_PORT = re.compile(r"(?:DB|DATABASE|PG|POSTGRES|POSTGRESQL|SQL)_?PORT$")
 
 
 LIBRARIES = ("sqlalchemy", "alembic", "psycopg", "asyncpg", "pg8000", "pydantic")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -18,6 +17,7 @@ from alembic_pgpatterns.runner.asked_applications import asked_applications
 from alembic_pgpatterns.runner.environment_reads import modes
 from alembic_pgpatterns.runner.messages import Need
 from alembic_pgpatterns.runner.missing_files import missing_file
+from alembic_pgpatterns.runner.settings_classes import settings_variables
 from alembic_pgpatterns.runner.supplies import asked_options, postgresql_url
 
 URL_OPTION = "sqlalchemy.url"
@@ -81,7 +81,7 @@ def url_variables(refused: list[str], read: Iterable[str], driver: str, async_dr
     chosen = async_driver if "aiosqlite" in refused[0] else driver
     url = postgresql_url(chosen).render_as_string()
     names = {item.removeprefix("env:") for item in read if item.startswith("env:")}
-    for name in sorted({*filter(_names_a_url, names), *_of_settings()}):
+    for name in sorted({*filter(_names_a_url, names), *filter(_names_a_url, settings_variables())}):
         yield Need("url_variable", name, url)
 
 
@@ -91,25 +91,6 @@ def _names_a_url(name: str) -> bool:
 
 _OF_URLS = re.compile("URL|DSN|URI|CONN", re.IGNORECASE)
 _OF_DATABASES = re.compile("DATABASE|DB|SQL|POSTGRES|PG", re.IGNORECASE)
-
-
-def _of_settings() -> Iterator[str]:
-    """The variables of pydantic's settings classes whose fields have the words of a database's URL in their names."""
-    for cls in _settings_classes():
-        prefix = str(cls.model_config.get("env_prefix", ""))
-        yield from ((prefix + name).upper() for name in cls.model_fields if _names_a_url(name))
-
-
-def _settings_classes() -> list[Any]:
-    # pydantic-settings reads all variables at once, so only its classes know for which ones it looks.
-    module = sys.modules.get("pydantic_settings") or sys.modules.get("pydantic_settings.main")
-    base = getattr(module, "BaseSettings", None)
-    waiting, result = list(base.__subclasses__()) if base is not None else [], []
-    while waiting:
-        cls = waiting.pop()
-        result.append(cls)
-        waiting += cls.__subclasses__()
-    return result
 
 
 def _missing_module(error: BaseException | None) -> str | None:

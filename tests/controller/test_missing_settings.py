@@ -352,6 +352,11 @@ def test_a_variable_that_chooses_a_configuration_gets_one_that_the_source_has(
         ("x = {\n    'a': os.getenv('SHOP_HOST').rsplit('/', 1)[0],\n    'b': os.getenv('SHOP_B')}", {"SHOP_HOST"}),
         ("x = int(os.environ.get('SHOP_PORT'))", {"SHOP_PORT"}),
         ("x = None\nx.split()", set()),
+        (
+            "from sqlalchemy import make_url\nhost, port = map(os.getenv, ('A_HOST', 'A_PORT'))\n"
+            "port = os.getenv('SHOP_DB_PORT')\nmake_url(f'postgresql://{host}:{port}/shop')",
+            {"SHOP_DB_PORT"},
+        ),
         ("base = os.getenv('SHOP_PREFIX')\nother = 1\nx = base + '/orders'", {"SHOP_PREFIX"}),
         ("base = os.getenv('SHOP_ROOT', None)\nx = os.path.join(\n    base,\n    'orders')", {"SHOP_ROOT"}),
         ("class Config:\n    HOME = os.environ.get('SHOP_HOME')\nx = Config.HOME.rstrip('/')", {"SHOP_HOME"}),
