@@ -291,6 +291,15 @@ def test_what_a_dropped_table_references_goes_with_it(project: InProcess) -> Non
     there_and_back(project, models(f"{target}))"))
 
 
+def test_a_name_moves_to_another_table(project: InProcess) -> None:
+    a, b = (f"Table('{name}', metadata, {ID}, Column('n', Integer)" for name in "ab")
+    moving = (", Index('name', 'n')", ", UniqueConstraint('n', name='name')")
+    for first in moving:
+        for second in moving:
+            there_and_back(project, models(f"{a}{first}); {b})"))
+            there_and_back(project, models(f"{a}); {b}{second})"))
+
+
 def test_types_with_a_collation(project: InProcess) -> None:
     index = "Index('ix', 'name', 'n')"
     kinds = ("Text, server_default='a'", "Text(collation='POSIX'), server_default='x'", "String(9, collation='C')")

@@ -14,6 +14,7 @@ from alembic_pgpatterns.autogenerate.rewrite.changes import Change, altered, nam
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
 from alembic_pgpatterns.autogenerate.rewrite.default_names import Names, applies, default_name, names_of_new_table
 from alembic_pgpatterns.autogenerate.rewrite.enum_plugin_ops import with_enum_ops_placed
+from alembic_pgpatterns.autogenerate.rewrite.freed_names import with_names_freed_first
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, expression_text
 from alembic_pgpatterns.autogenerate.rewrite.steps import referenced_table, referenced_tables
 from alembic_pgpatterns.remedies.metadata_copy import parents_of
@@ -281,10 +282,7 @@ def _keys_to(op: ops.MigrateOperation, tables: set[TableKey], facts: Facts) -> l
 
 
 def with_keys_dropped_first(changes: Sequence[Change], facts: Facts) -> list[Change]:
-    """Drop the foreign keys of dropped tables before the constraint, index or column that they reference is dropped.
-
-    The tables themselves go last.
-    """
+    """Drop the foreign keys of dropped tables, which go last, before the key or column that they reference."""
     dropped = {facts.key_of(c.up) for c in changes if isinstance(c.up, ops.DropTableOp)}
     uniques = {facts.key_of(c.up) for c in changes if _drops_unique(c.up)} - dropped
     columns = {(facts.key_of(c.up), c.up.column_name) for c in changes if isinstance(c.up, ops.DropColumnOp)}
@@ -390,6 +388,7 @@ REPAIRS: tuple[Callable[[Sequence[Change], Facts], list[Change]], ...] = (
     with_column_checks,
     with_late_foreign_keys,
     with_ordered_drops,
+    with_names_freed_first,
     with_keys_after_uniques,
     with_keys_dropped_first,
     with_generated_dropped_first,
