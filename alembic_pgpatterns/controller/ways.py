@@ -13,10 +13,10 @@ from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.application_search import alchemy_configurations, flask_applications
 from alembic_pgpatterns.controller.extension_names import missing_extension
 from alembic_pgpatterns.controller.model_search import holds_module, roots_of
+from alembic_pgpatterns.controller.statement_names import search_path, strings
 from alembic_pgpatterns.runner.messages import EnvResult, Failure, Need
 from alembic_pgpatterns.runner.needs import PLACEHOLDER, WITHOUT_URL
 from alembic_pgpatterns.runner.supplies import PATH_OPTION, postgresql_url
-from alembic_pgpatterns.schema.sql.parser import postgast
 from alembic_pgpatterns.server.command import REVISION, takes_revision
 from alembic_pgpatterns.server.protocol import Server
 
@@ -174,6 +174,8 @@ def of_old_revision(result: EnvResult, settings: Settings, pending: int) -> Iter
     has_models = any(item.models for item in result.configured)
     # One that is written for an older SQLAlchemy has run with that, unless it is among the few that are new together.
     least = min(settings.history, 5) if result.failure is not None and result.failure.outdated else settings.history
+    if result.failure is not None and _misses_what_others_make(result, result.failure):
+        least = 1  # others were written after it, so it has run where something else had made what it misses
     if has_models and result.failure is not None and pending > least and not settings.create_all:
         reason = f"a revision fails that has {pending - 1} after it, so the schema is built from the models"
         yield Way("create_all", True, reason, automatic=False)
@@ -199,6 +201,10 @@ def of_mode(result: EnvResult, settings: Settings, tried: Iterable[Way]) -> Iter
         yield Way("env", others, "", automatic=False)
 
 
+def _misses_what_others_make(result: EnvResult, failure: Failure) -> bool:
+    return failure.sqlstate in (*MISSING, UNDEFINED_FUNCTION) and not meant_tables(result, failure)
+
+
 _OTHER_MODE = "the application fails as it is configured, and its source has another configuration"
 
 
@@ -217,7 +223,7 @@ def _missing_tables(failure: Failure) -> list[str]:
     """The tables of the failed statement that the server did not find: it quotes the first one."""
     if failure.sqlstate != UNDEFINED_TABLE:
         return []
-    names = list(dict.fromkeys(_strings("relname", failure.statement)))
+    names = list(dict.fromkeys(strings("relname", failure.statement)))
     quoted = [name for name in names if any(f'{name}"' in text for text in failure.texts)]
     return quoted or names
 
@@ -286,7 +292,7 @@ def _of_attributes(names: list[str], settings: Settings) -> Iterator[Way]:
 
 
 UNDEFINED_SCHEMA, UNDEFINED_OBJECT, UNDEFINED_TABLE, UNDEFINED_COLUMN = "3F000", "42704", "42P01", "42703"
-FAILED_BEFORE = "25P02"
+UNDEFINED_FUNCTION, FAILED_BEFORE = "42883", "25P02"
 """A revision has caught an error, and goes on in the transaction that it broke."""
 MISSING = (UNDEFINED_TABLE, UNDEFINED_COLUMN, UNDEFINED_OBJECT, FAILED_BEFORE)
 """By SQLSTATE: how a first revision fails if it expects a schema that something else makes."""
@@ -302,12 +308,12 @@ def of_extension(failure: Failure, settings: Settings) -> Iterator[Way]:
 def _of_server(failure: Failure, search_paths: list[str], settings: Settings, server: Server) -> Iterator[Way]:
     """Schemas and roles that a statement names, and the server does not have."""
     if failure.sqlstate == UNDEFINED_SCHEMA:
-        names = _strings("schemaname", failure.statement) + [name for text in search_paths for name in _path(text)]
+        names = strings("schemaname", failure.statement) + [name for text in search_paths for name in search_path(text)]
         new = _new(names, settings.schemas)
         if new:
             yield Way("schemas", (*settings.schemas, *new), f"nothing creates the schema {', '.join(new)}")
     if failure.sqlstate == UNDEFINED_OBJECT:
-        new = _new(_without_existing_roles(server, _strings("rolename", failure.statement)), settings.roles)
+        new = _new(_without_existing_roles(server, strings("rolename", failure.statement)), settings.roles)
         if new:
             yield Way("roles", (*settings.roles, *new), f"nothing creates the role {', '.join(new)}")
 
@@ -321,54 +327,6 @@ def _without_existing_roles(server: Server, names: list[str]) -> list[str]:
     with server.connect() as connection:
         present = {row[0] for row in connection.execute("SELECT rolname FROM pg_catalog.pg_roles")}
     return [name for name in names if name not in present]
-
-
-def _strings(field: str, statement: str) -> list[str]:
-    """The values of a field of this name anywhere in a statement's parse tree."""
-    return [text for name, text in _fields(_tree(statement)) if name == field]
-
-
-def _path(statement: str) -> list[str]:
-    """The schemas that a statement puts on the search path: by SET, or by set_config()."""
-    tree = _tree(statement)
-    texts = list(_constants(tree))
-    if "search_path" not in {*texts, *(text for name, text in _fields(tree) if name == "name")}:
-        return []
-    return [part.strip().strip('"') for text in texts if text != "search_path" for part in text.split(",")]
-
-
-def _constants(node: Any) -> Iterator[str]:
-    """The string constants anywhere in a parse tree. Names of functions and types are strings there, too."""
-    for descriptor, value in node.ListFields() if node is not None else ():
-        if node.DESCRIPTOR.name == "A_Const" and descriptor.name == "sval":
-            yield value.sval
-        for item in _messages(value):
-            yield from _constants(item)
-
-
-def _messages(value: Any) -> Iterator[Any]:
-    """The nodes below a field of a parse tree: one, several, or none for a field of another kind."""
-    if hasattr(value, "ListFields"):
-        yield value
-    elif not isinstance(value, (str, int, float, bytes)):
-        yield from (item for item in value if hasattr(item, "ListFields"))
-
-
-def _tree(statement: str) -> Any:
-    try:
-        return postgast.parse(statement)
-    except postgast.PgQueryError:
-        return None
-
-
-def _fields(node: Any) -> Iterator[tuple[str, str]]:
-    if node is None:
-        return
-    for descriptor, value in node.ListFields():
-        if isinstance(value, str):
-            yield descriptor.name, value
-        for item in _messages(value):
-            yield from _fields(item)
 
 
 def by_setting(ways: Iterable[Way]) -> dict[str, Way]:

@@ -363,6 +363,17 @@ def test_a_revision_that_is_written_for_an_older_sqlalchemy(error: Exception, pe
     assert [way.setting for way in of_old_revision(result, Settings(), pending)] == ["create_all"] * is_way
 
 
+@pytest.mark.parametrize(
+    ("sqlstate", "pending", "is_way"),
+    [("42883", 2, True), ("42704", 2, True), ("42883", 1, False), ("42P07", 2, False)],
+)
+def test_a_revision_that_misses_what_something_else_makes(sqlstate: str, pending: int, is_way: bool) -> None:
+    """A function that the application creates, say; of the newest revision, its own failure is the news."""
+    failure = Failure("no such function", "programming", statement="SELECT shop_text(1)", sqlstate=sqlstate)
+    result = EnvResult(1, (ConfiguredDatabase("shop", "alembic_version", models=1),), failure=failure)
+    assert [way.setting for way in of_old_revision(result, Settings(), pending)] == ["create_all"] * is_way
+
+
 @pytest.mark.parametrize(("holder", "outdated"), [(create_engine("sqlite://"), True), ("", False)])
 def test_methods_that_sqlalchemy_no_longer_has(holder: object, outdated: bool) -> None:
     with pytest.raises(AttributeError) as caught:
