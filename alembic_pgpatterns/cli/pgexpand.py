@@ -17,6 +17,8 @@ contract revisions (`alembic pgrevision --phases`) at the end of the history.
   alembic upgrade "$(alembic pgexpand)"    before the new code is deployed
   alembic upgrade head                     when no process runs the old code
 
+Where branches with labels each have a head of their own, name one: `alembic pgexpand shop`.
+
 No database is needed or touched. Exit codes: 0 printed; 255 there is no revision, more than one head,
 or the history cannot be read ("FAILED: ...")."""
 
@@ -37,4 +39,5 @@ def _run(config: Any, options: argparse.Namespace) -> int | None:
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of ``alembic pgexpand``."""
+    parser.add_argument("branch", metavar="BRANCH", nargs="?", help="the label of a branch with a head of its own")
     add_flag(parser)

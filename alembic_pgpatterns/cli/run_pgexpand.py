@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from typing import Any
 
 from alembic_pgpatterns.cli.exit_codes import say_error
@@ -23,7 +24,7 @@ def run(config: Any, options: argparse.Namespace) -> int:
     """
     settings = settings_of(config, flags(options))
     with Project(config, settings) as project:
-        revision = with_true_history(lambda: last_expand(project.revisions, project.heads))
+        revision = with_true_history(lambda: last_expand(project.revisions, _heads(project, options.branch)))
         merged = merged_contracts(project.revisions, revision)
     if merged:
         say_error(
@@ -32,6 +33,21 @@ def run(config: Any, options: argparse.Namespace) -> int:
         )
     config.print_stdout("%s", inert(revision))
     return 0
+
+
+def _heads(project: Project, branch: str | None) -> tuple[str, ...]:
+    """The heads of a branch; all without one.
+
+    Raises:
+        PgPatternsError: no head has the label.
+    """
+    if branch is None:
+        return project.heads
+    labelled = {item.revision for item in project.revisions if branch in item.labels}
+    heads = tuple(head for head in project.heads if head in labelled)
+    if not heads:
+        raise PgPatternsError(f"No head of the history has the label {branch!r}.")
+    return heads
 
 
 def merged_contracts(revisions: tuple[Revision, ...], name: str) -> list[str]:
@@ -46,6 +62,14 @@ def merged_contracts(revisions: tuple[Revision, ...], name: str) -> list[str]:
     return [parent for parent in parents if len(parents) > 1 and is_contract(by_name[parent].path)]
 
 
+def _way(by_name: Mapping[str, Revision], heads: tuple[str, ...]) -> str:
+    """What to do about several heads: branches that have labels are meant to stay apart."""
+    labels = [sorted(by_name[head].labels) for head in heads]
+    if not all(labels):
+        return "`alembic pgrebase` makes one."
+    return f"Name a branch: {', '.join(f'`alembic pgexpand {names[0]}`' for names in labels)}."
+
+
 def last_expand(revisions: tuple[Revision, ...], heads: tuple[str, ...]) -> str:
     """The last revision before the contract revisions at the end of the history.
 
@@ -58,9 +82,9 @@ def last_expand(revisions: tuple[Revision, ...], heads: tuple[str, ...]) -> str:
     """
     if not heads:
         raise PgPatternsError("The history has no revision.")
-    if len(heads) > 1:
-        raise PgPatternsError(f"The history has {len(heads)} heads: {', '.join(heads)}. `alembic pgrebase` makes one.")
     by_name = {item.revision: item for item in revisions}
+    if len(heads) > 1:
+        raise PgPatternsError(f"The history has {len(heads)} heads: {', '.join(heads)}. {_way(by_name, heads)}")
     revision = by_name[heads[0]]
     while is_contract(revision.path):
         if not revision.down_revisions:

@@ -362,3 +362,10 @@ def test_a_cure_is_never_taken_back_in_silence(shop: AlembicProject, how: Callab
     lines = [line for line in shop.output.splitlines() if line.startswith("pgpatterns: warning: varchar-length")]
     assert any(why in line for line in lines)
     assert converged(shop)
+
+
+def test_a_new_partitioned_table_is_said_to_refuse_rows(shop: AlembicProject) -> None:
+    key = 'Column("at", DateTime(timezone=True), primary_key=True)'
+    shop.models(f'Table("log", metadata, {key}, postgresql_partition_by="RANGE (at)")')
+    (text,) = shop.revise("first")
+    assert "log is partitioned: PostgreSQL refuses every row" in text

@@ -155,3 +155,19 @@ def test_a_contract_revision_that_a_merge_hides_is_named(tmp_path: Path) -> None
     run = project.alembic("pgexpand")
     assert (run.returncode, run.stdout) == (0, "m\n")
     assert "m merges the contract revision b" in run.stderr
+
+
+def test_branches_with_labels_have_their_own_last_revision(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    project.env(engine=ENGINE)
+    for name, parent, contract in (("a", None, False), ("b", "a", True), ("s", None, False)):
+        project.revision(name, f"{MARK}\npass" if contract else "pass", down=parent)
+    for name, label in (("a", "shop"), ("s", "stock")):
+        path = project.versions / f"{name}.py"
+        path.write_text(path.read_text() + f"\nbranch_labels = ('{label}',)\n")
+    run = project.alembic("pgexpand")
+    assert run.returncode == 255
+    assert "Name a branch: `alembic pgexpand shop`, `alembic pgexpand stock`." in run.stderr
+    assert project.alembic("pgexpand", "shop").stdout == "a\n"
+    assert project.alembic("pgexpand", "stock").stdout == "s\n"
+    assert "No head of the history has the label 'other'" in project.alembic("pgexpand", "other").stderr

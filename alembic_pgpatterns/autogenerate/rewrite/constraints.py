@@ -17,6 +17,7 @@ from alembic_pgpatterns.autogenerate.rewrite.rendering import Note, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step, referenced_tables
 from alembic_pgpatterns.autogenerate.rewrite.table_names import alter_table
 from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUnderRunningCode
+from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
 from alembic_pgpatterns.patterns.revisions.validating_check import ValidatingCheck
 from alembic_pgpatterns.patterns.revisions.validating_foreign_key import ValidatingForeignKey
 from alembic_pgpatterns.schema.names import quote, stored
@@ -83,5 +84,12 @@ def plan_table(op: ops.CreateTableOp | ops.DropTableOp, facts: Facts) -> tuple[S
     existing = isinstance(op, ops.DropTableOp) and key in facts.dropped
     users = facts.blocks_drop(key) if existing else ()
     reason = f"this uses the table: {', '.join(users)}. Drop or change that first: PostgreSQL refuses"
-    notes = (Note(DropUnderRunningCode.name, key[1], reason),) if users else ()
+    notes = (Note(DropUnderRunningCode.name, key[1], reason),) if users else _without_partition(op)
     return (plain(op, strong=existing or any(others), notes=notes),)
+
+
+def _without_partition(op: ops.CreateTableOp | ops.DropTableOp) -> tuple[Note, ...]:
+    if isinstance(op, ops.DropTableOp) or not op.kw.get("postgresql_partition_by"):
+        return ()
+    reason = f"{op.table_name} is partitioned: PostgreSQL refuses every row for which there is no partition yet"
+    return (Note(ModelDrift.name, op.table_name, reason, warns=True),)
