@@ -19,6 +19,9 @@ SAVED = 20.0
 """Units of the planner that an index must save in one statement: a tenth of a millisecond, or five pages."""
 COMPLETION = 0.1
 """How much more an index may cost if it also has the range or the order of its statements."""
+WIDTH = 0.3
+"""Orders of magnitude that a statement may lose by an index that has what it compares before the range, not the range
+alone: nobody knows how wide ranges are in production."""
 SMALLER = 0.8
 """The largest share of an index's pages that one in its place may have."""
 CROWDED = 60
@@ -264,7 +267,8 @@ class Choice:
             built = self.search.built[name]
             longer = [item for item in self._of_table(built.table) if self._completes(item, built)]
             for other in sorted(longer, key=lambda item: (-len(item.candidate.index.include), item.pages)):
-                if self._swap(name, other.name):
+                _, before = _added(built.candidate.index, other.candidate.index)
+                if self._swap(name, other.name, WIDTH if before else NOTICED):
                     break
 
     def _completes(self, longer: Built, built: Built) -> bool:
@@ -274,38 +278,48 @@ class Choice:
             other.table == index.table
             and (other.method, other.where) == (index.method, index.where)
             and set(index.include) <= held
-            and self._bounds(_added(index, other), longer.candidate, built.candidate)
+            and self._bounds(index, longer.candidate, built.candidate)
             and longer.penalty <= built.penalty + COMPLETION
         )
 
-    def _bounds(self, added: Iterable[str], longer: Candidate, candidate: Candidate) -> bool:
-        """Whether one of the statements that asked for both compares or orders by the further keys."""
-        added, common = set(added), longer.asked_by & candidate.asked_by
-        uses = (use for item in self.search.questions if item.statement.fingerprint in common for use in item.uses)
-        return bool(added) and any(use.table == longer.index.table and added <= use.bounds for use in uses)
+    def _bounds(self, index: CreateIndex, longer: Candidate, candidate: Candidate) -> bool:
+        """Whether one of the statements that asked for both compares or orders by the further keys.
 
-    def _swap(self, name: str, other: str) -> bool:
+        Keys may come before an index for LIKE 'abc%', or for a range: how wide it is, tests do not show.
+        """
+        common = longer.asked_by & candidate.asked_by
+        uses = [use for item in self.search.questions if item.statement.fingerprint in common for use in item.uses]
+        uses = [use for use in uses if use.table == index.table]
+        after, before = _added(index, longer.index)
+        first = index.keys[0]
+        if before and first.opclass != "text_pattern_ops":
+            uses = [
+                use for use in uses if str(first.column or first.expression) in {item.term.text for item in use.ranges}
+            ]
+        looked_up = {term.text for use in uses for term in use.joins} if before else set()
+        return bool(after | before) and any(after | before <= use.bounds | looked_up for use in uses)
+
+    def _swap(self, name: str, other: str, most: float = NOTICED) -> bool:
         """Replace one index by another if no statement gets slower."""
-        return self._use([other if item == name else item for item in self.chosen], self.search.built[name].table)
+        return self._use([other if item == name else item for item in self.chosen], self.search.built[name].table, most)
 
-    def _use(self, names: list[str], table: Name) -> bool:
-        """Choose these indexes instead, which differ in those of a table, if no statement gets slower."""
+    def _use(self, names: list[str], table: Name, most: float = NOTICED) -> bool:
+        """Choose these indexes instead, which differ in those of a table, if no statement gets slower.
+
+        ``most``: orders of magnitude that it may.
+        """
         for item in self._users(*set(self.chosen).difference(names)):
-            if orders(self._cost(item, names), self.costs[item.statement.fingerprint]) > NOTICED:
+            if orders(self._cost(item, names), self.costs[item.statement.fingerprint]) > most:
                 return False
         self.chosen = names
         self.costs.update({item.statement.fingerprint: self._cost(item, names) for item in self._touched(table)})
         return True
 
 
-def _added(index: CreateIndex, longer: CreateIndex) -> list[str]:
-    """The keys that another index has after those of this one; or before them where this one is of LIKE 'abc%'."""
+def _added(index: CreateIndex, longer: CreateIndex) -> tuple[set[str], set[str]]:
+    """The keys that another index has after those of this one, and those that it has before them."""
     count = len(index.keys)
-    after, before = longer.keys[count:], longer.keys[:-count]
-    if longer.keys[:count] == index.keys:
-        keys = after
-    elif longer.keys[-count:] == index.keys and index.keys[0].opclass == "text_pattern_ops":
-        keys = before
-    else:
-        keys = ()
-    return [str(key.column or key.expression) for key in keys]
+    after = longer.keys[count:] if longer.keys[:count] == index.keys else ()
+    before = longer.keys[:-count] if longer.keys[-count:] == index.keys else ()
+    texts = [{str(key.column or key.expression) for key in keys} for keys in (after, before)]
+    return texts[0], texts[1]

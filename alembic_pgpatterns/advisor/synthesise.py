@@ -9,7 +9,7 @@ import datetime
 import hashlib
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -23,6 +23,7 @@ from alembic_pgpatterns.workload.model import Workload
 
 YEARS = 3
 """The time during which a table's rows were made."""
+WEEK = datetime.timedelta(days=7)
 FARTHEST = 20
 """A time more than this many years from now does not show when rows were made: an epoch, or a "for ever"."""
 BOUNDS = 101
@@ -97,15 +98,25 @@ def hints_of(workload: Workload, schema: Schema) -> Hints:
 
 
 def period_of(workload: Workload, now: datetime.datetime | None = None) -> Period:
-    """The last three years, and as far back or forward as the times go that the workload asks for."""
+    """The last three years, and as far back or forward as the times go that the workload asks for.
+
+    Tests have a present of their own: it ends a week after the newest time that they send, if that is before now.
+    """
     end = now or datetime.datetime.now(datetime.UTC)
-    start = end - datetime.timedelta(days=365 * YEARS)
     values = (value for item in workload.statements for sample in item.values for value in sample)
-    literals = (text for item in workload.statements for text in _strings(item.text))
-    times = [time for text in (*values, *literals) if isinstance(text, str) and (time := _as_time(text)) is not None]
-    near = [time for time in times if abs(end - time) < datetime.timedelta(days=365 * FARTHEST)]
+    sent = list(_near(values, end))
+    named = [*sent, *_near((text for item in workload.statements for text in _strings(item.text)), end)]
+    newest = max(sent, default=end) + WEEK
+    end = newest if newest < end else max([end, *named])
+    start = end - datetime.timedelta(days=365 * YEARS)
     margin = datetime.timedelta(days=30)
-    return Period(min([start, *(time - margin for time in near)]), max([end, *near]))
+    return Period(min([start, *(time - margin for time in named)]), end)
+
+
+def _near(values: Iterable[object], end: datetime.datetime) -> Iterator[datetime.datetime]:
+    """The times among values that may be those of rows."""
+    times = (time for text in values if isinstance(text, str) and (time := _as_time(text)) is not None)
+    return (time for time in times if abs(end - time) < datetime.timedelta(days=365 * FARTHEST))
 
 
 def _strings(text: str) -> Iterator[str]:

@@ -40,7 +40,8 @@ def variants(statement: Recorded, uses: Sequence[TableUse], busy: Busy, from_pro
     """The ways in which a statement is planned; its cost is their geometric mean.
 
     What tests ask for is not what production asks for: ranges of a minute, and parents with two children. So beside
-    the recorded values there is one variant with ranges of any width and the parent that has the most children.
+    the recorded values there is one variant with ranges of any width and the parent that has the most children. Where
+    nothing is recorded there are two, with any parent and with that one.
 
     Args:
         statement: with the values that the server takes.
@@ -70,8 +71,12 @@ def _variants(statement: Recorded, uses: Sequence[TableUse], busy: Busy, from_pr
     kept_values = {number: value for number, value in sample_values.items() if number not in range_parameters(text)}
     unlimiting = dict.fromkeys(limits) if guessed else {}
     known_values = {**_beginnings(statement, uses), **kept_values, **parents, **unlimiting}
-    settled = with_values(with_fixed(replace(statement, text=text), from_production), known_values)
-    yield Variant(with_limits(settled), None)
+    fixed = with_fixed(replace(statement, text=text), from_production)
+    if parents and not samples:
+        # An index by the order alone serves the busiest parent, and for all others the whole of it is read.
+        usual = {number: value for number, value in known_values.items() if number not in parents}
+        yield Variant(with_limits(with_values(fixed, usual)), None)
+    yield Variant(with_limits(with_values(fixed, known_values)), None)
 
 
 def _busy_values(uses: Sequence[TableUse], busy: Busy) -> Mapping[int, object]:

@@ -248,3 +248,16 @@ def test_rows_are_as_old_as_the_oldest_time_that_a_statement_names(statement, ye
     end = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
     workload = Workload((Recorded("1", statement, "select"),))
     assert period_of(workload, end).start.year == year
+
+
+@pytest.mark.parametrize(
+    ("values", "end"),
+    [(("2025-03-01 10:00",), "2025-03-08"), (("2025-03-01", "2027-01-01"), "2027-01-01"), ((), "2026-01-01")],
+)
+def test_the_present_is_that_of_the_tests(values: tuple[str, ...], end: str) -> None:
+    """Else what is newer than the tests' own present would be half of all rows."""
+    workload = Workload(
+        (Recorded("1", "SELECT 1 FROM t WHERE at > $1 AND since < '2018-01-01'", "select", values=(values,)),)
+    )
+    period = period_of(workload, datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC))
+    assert (str(period.end.date()), period.start.year) == (end, 2017)
