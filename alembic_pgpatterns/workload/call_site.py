@@ -75,6 +75,7 @@ class CallSites:
         self._kinds: dict[CodeType, Kind] = {}
         self._passing: dict[CodeType, bool] = {}
         self._test: CodeType | None = None
+        self._test_files: set[str] = set()
 
     def test_begins(self, body: CodeType | None) -> None:
         """Set ``body`` as the body of the running test."""
@@ -82,6 +83,7 @@ class CallSites:
         self._test = body
         if body is not None:
             self._kinds[body] = Kind.TEST
+            self._test_files.add(body.co_filename)
 
     def caller(self, depth: int) -> Caller:
         """The sender of a statement, ``depth`` frames above."""
@@ -165,10 +167,10 @@ class CallSites:
         if not inside and (path.startswith(self._libraries) or _installed(path)):
             is_alembic = f"{os.sep}alembic{os.sep}" in path and code.co_name == "run_migrations"
             return Kind.MIGRATION if is_alembic else Kind.LIBRARY
-        name = Path(path).name
         folders = Path(path[len(self._root) :]).parts[:-1] if inside else ()
         in_tests = bool({"tests", "test"} & set(folders))
-        is_test = in_tests or name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py"
+        # Of a file beside the application's the name says nothing: start_test.py may start one.
+        is_test = in_tests or path in self._test_files or Path(path).name == "conftest.py"
         if is_test and code.co_qualname.rpartition(".<locals>")[0].rpartition(".")[2].startswith("test"):
             return Kind.TEST  # a function in a test, as in many asynchronous tests
         return Kind.TEST_HELPER if is_test else Kind.APPLICATION

@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
@@ -171,6 +173,25 @@ def helper():
     assert (first.test, own.test, helper.test) == (False, True, True)
 
 
+@pytest.mark.parametrize(
+    ("path", "collected", "expected"),
+    [("app/start_test.py", False, False), ("app/test_results.py", False, False), ("app/books_test.py", True, True),
+     ("tests/start.py", False, True), ("app/conftest.py", False, True)],
+)  # fmt: skip
+def test_what_pytest_collected_is_a_test(path: str, collected: bool, expected: bool, tmp_path: Path) -> None:
+    """The name of a file says nothing: the application may start tests, or keep their results."""
+    from alembic_pgpatterns.workload.call_site import CallSites
+
+    sites = CallSites(tmp_path)
+    namespace: dict[str, Any] = {}
+    code = "def ask(sites): return sites.caller(1)\ndef test_it(): pass"
+    exec(compile(code, str(tmp_path / path), "exec"), namespace)
+    if collected:
+        sites.test_begins(namespace["test_it"].__code__)
+    with ThreadPoolExecutor(1) as pool:  # above its frames there is no test
+        assert pool.submit(namespace["ask"], sites).result().test is expected
+
+
 def test_an_insert_of_many_rows_is_kept_as_one_of_one_row() -> None:
     assert first_row("INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT DO NOTHING") == (
         "INSERT INTO t (a, b) VALUES ($1, $2) ON CONFLICT DO NOTHING"
@@ -201,7 +222,7 @@ def test_an_engine_of_one_test_ends_with_it(server: Any, tmp_path: Path) -> None
     recorder.start()
     try:
         engine = create_engine(server.url())
-        recorder.test_begins("test", None)
+        recorder.test_begins("test", test_an_engine_of_one_test_ends_with_it.__code__)
         with Session(engine) as session:
             session.execute(text("SELECT 1"))
         recorder.test_ends()

@@ -11,6 +11,7 @@ import pytest
 
 from alembic_pgpatterns.patterns import Finding, StatementPattern, built_in
 from alembic_pgpatterns.patterns.statements.async_session_expires import AsyncSessionExpires
+from alembic_pgpatterns.patterns.statements.leading_wildcard import LeadingWildcard
 from alembic_pgpatterns.patterns.statements.pool_larger_than_server import PoolLargerThanServer
 from alembic_pgpatterns.patterns.statements.pool_without_recycle import PoolWithoutRecycle
 from alembic_pgpatterns.patterns.statements.unbounded_read import UnboundedRead
@@ -18,6 +19,7 @@ from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.model import Schema, TableStatistics
 from alembic_pgpatterns.workload.model import EngineFacts, Workload
 from tests.messages import hold_messages
+from tests.recorded import recorded
 
 PATTERNS = [cls for cls in built_in().values() if issubclass(cls, StatementPattern)]
 RUN = [pytest.param(cls, id=cls.name) for cls in PATTERNS if cls.runs]
@@ -244,3 +246,18 @@ def test_engines(cls: type[StatementPattern], bad: dict[str, Any], good: dict[st
 
     assert len(detect(cls, engine(bad))) == 1
     assert detect(cls, engine(good)) == []
+
+
+SEARCHES = (
+    "SELECT * FROM issue WHERE title ILIKE '%' || $1 || '%'",
+    "SELECT * FROM issue WHERE title ILIKE '%' || $1 || '%' AND open LIMIT $2",
+    "SELECT * FROM issue WHERE id::text LIKE '%' || $1 || '%'",
+)
+
+
+def test_a_search_with_optional_conditions_is_said_once() -> None:
+    """And a number that is cast has no text that a trigram index could hold."""
+    workload = recorded(*SEARCHES)
+    first, *others = workload.statements
+    findings = detect(LeadingWildcard, Workload((first, *(replace(item, usages=first.usages) for item in others))))
+    assert [finding.fingerprint for finding in findings] == ["leading-wildcard title in view (app.py)"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Finding, Severity, StatementPattern
-from alembic_pgpatterns.patterns.statements._places import sent, shown, usages
+from alembic_pgpatterns.patterns.statements._places import at_usage, shown, usages
 from alembic_pgpatterns.patterns.statements._trees import all_of, column_of, compared, known_values, table_of, unwrapped
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.schema.sql.parser import pg
@@ -36,16 +36,28 @@ class LeadingWildcard(StatementPattern):
 
     def detect(self, workload: Workload, schema: Schema | None) -> Iterator[Finding]:
         """LIKE and ILIKE with a pattern that begins with a wildcard, on columns without a trigram index."""
+        seen: set[str] = set()
         for statement, usage in usages(workload):
-            for left, operator, right in compared(statement):
-                column = column_of(unwrapped(left))
-                if operator not in LIKE or column is None or _has_trigrams(statement, column, schema):
-                    continue
-                if any(str(value).startswith(("%", "_")) for value in _patterns(statement, right)):
-                    problem = f"{column[1]} is searched for text in its middle, which reads the whole table"
-                    message = f"{problem}: {shown(statement)}"
-                    yield sent(self, statement, usage, message, _instead(column[1]))
-                    break
+            name = _searched(statement, schema)
+            if name is None:
+                continue
+            problem = f"{name} is searched for text in its middle, which reads the whole table"
+            finding = at_usage(self, name, usage, f"{problem}: {shown(statement)}", _instead(name))
+            # A search with optional conditions sends many statements from one place.
+            if finding.fingerprint not in seen:
+                seen.add(finding.fingerprint)
+                yield finding
+
+
+def _searched(statement: Recorded, schema: Schema | None) -> str | None:
+    """The first column that is searched so. One that is cast has no text of its own: that is for cast-on-column."""
+    for left, operator, right in compared(statement):
+        column = column_of(left)
+        if operator not in LIKE or column is None or _has_trigrams(statement, column, schema):
+            continue
+        if any(str(value).startswith(("%", "_")) for value in _patterns(statement, right)):
+            return column[1]
+    return None
 
 
 def _patterns(statement: Recorded, node: pg.Node) -> list[object]:
