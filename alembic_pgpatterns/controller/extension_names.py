@@ -22,11 +22,21 @@ _OBJECTS = {
     ),
     "pgcrypto": ("crypt", "gen_salt", "digest", "hmac", "gen_random_bytes", "armor", "pgp_sym_encrypt"),
     "postgis": ("geometry", "geography", "box2d", "box3d"),
+    "timescaledb": (
+        "create_hypertable",
+        "time_bucket",
+        "add_retention_policy",
+        "add_compression_policy",
+        "add_continuous_aggregate_policy",
+    ),
     "unaccent": ("unaccent",),
     "uuid-ossp": tuple(f"uuid_generate_{version}" for version in ("v1", "v1mc", "v3", "v4", "v5")),
     "vector": ("vector", "halfvec", "sparsevec"),
 }
-"""PostgreSQL's docs, appendix F, and the pages of PostGIS and pgvector: names that nothing else is likely to have."""
+"""PostgreSQL's docs, appendix F, and the pages of PostGIS, TimescaleDB and pgvector.
+
+Names that nothing else is likely to have.
+"""
 _BY_OBJECT = {name: extension for extension, names in _OBJECTS.items() for name in names}
 _MISSING = re.compile(r'\b(?:function|type|operator class) "?(?:\w+\.)?(\w+)')
 """By its words: the message has no field for the name of a missing function."""

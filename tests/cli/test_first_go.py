@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import create_engine, exc
 
 from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.controller.extension_names import missing_extension
 from alembic_pgpatterns.controller.ways import meant_tables, of_old_revision, ways_of
 from alembic_pgpatterns.runner.failures import failure_of
 from alembic_pgpatterns.runner.messages import ConfiguredDatabase, EnvResult, Failure, Need
@@ -496,6 +497,19 @@ def test_an_extension_that_nothing_creates(project: Project) -> None:
     """In production somebody has created it by hand."""
     project.sql("a1", f"{TABLE}; ALTER TABLE book ADD COLUMN name citext")
     assert {item["setting"]: item["value"] for item in check(project)["found_out"]} == {"extensions": ["citext"]}
+
+
+@pytest.mark.parametrize(
+    "text,extension",
+    [
+        ("function create_hypertable(unknown, unknown) does not exist", "timescaledb"),
+        ("function shop.similarity(text, text) does not exist", "pg_trgm"),
+        ("function shop_text(integer) does not exist", None),
+    ],
+)
+def test_the_extension_that_has_what_is_missing(text: str, extension: str | None) -> None:
+    failure = Failure(text, "programming", statement="SELECT 1", sqlstate="42883", texts=(text,))
+    assert missing_extension(failure) == extension
 
 
 @pytest.mark.long
