@@ -251,12 +251,12 @@ def test_engines(cls: type[StatementPattern], bad: dict[str, Any], good: dict[st
 SEARCHES = (
     "SELECT * FROM issue WHERE title ILIKE '%' || $1 || '%'",
     "SELECT * FROM issue WHERE title ILIKE '%' || $1 || '%' AND open LIMIT $2",
-    "SELECT * FROM issue WHERE id::text LIKE '%' || $1 || '%'",
+    "SELECT * FROM issue WHERE id::text LIKE '%' || $1 || '%' OR title ILIKE '%' || $1 || '%'",
 )
 
 
 def test_a_search_with_optional_conditions_is_said_once() -> None:
-    """And a number that is cast has no text that a trigram index could hold."""
+    """And a number that is cast has no text that a trigram index could hold, where there is something else."""
     workload = recorded(*SEARCHES)
     first, *others = workload.statements
     findings = detect(LeadingWildcard, Workload((first, *(replace(item, usages=first.usages) for item in others))))

@@ -50,14 +50,17 @@ class LeadingWildcard(StatementPattern):
 
 
 def _searched(statement: Recorded, schema: Schema | None) -> str | None:
-    """The first column that is searched so. One that is cast has no text of its own: that is for cast-on-column."""
+    """The first column that is searched so, if there is one without a cast: what is cast may be a number."""
+    cast = None
     for left, operator, right in compared(statement):
-        column = column_of(left)
+        column = column_of(unwrapped(left))
         if operator not in LIKE or column is None or _has_trigrams(statement, column, schema):
             continue
         if any(str(value).startswith(("%", "_")) for value in _patterns(statement, right)):
-            return column[1]
-    return None
+            if column_of(left) is not None:
+                return column[1]
+            cast = cast or column[1]
+    return cast
 
 
 def _patterns(statement: Recorded, node: pg.Node) -> list[object]:
