@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from alembic_pgpatterns.output.secret_names import HIDDEN, IS_NAME, is_about_secrets, is_proposed
 
 _PASSWORD_OF_URL = re.compile(r"://[^\s:/@]*:([^\s@]+)@")
+_ODD_PASSWORD_OF_URL = re.compile(r"[\w+.-]+://[^\s:/@]*:((?:(?!://).)+)@[^@]*", re.DOTALL)
+"""Of a value that is an address as a whole. Up to the last @: it may have characters that an address may not have."""
 _KEY = re.compile(r"(?:^|_)(?:KEY|PASS|PWD|DSN)$")
 _TOO_COMMON = re.compile(r"[a-z]+|[A-Z]+|[A-Z][a-z]+|\d{1,7}|(?:[A-Za-z]:)?[./~].*")
 """Words, small numbers and paths: hidden everywhere, they would make other text unreadable."""
@@ -32,9 +34,11 @@ def remember_variables(variables: Mapping[str, str]) -> None:
 
 
 def _secrets_in(name: str, value: str) -> Iterator[str]:
+    if odd := _ODD_PASSWORD_OF_URL.fullmatch(value):
+        yield odd[1]
     if match := _PASSWORD_OF_URL.search(value):
         yield match[1]
-    elif (IS_NAME.search(name) or _KEY.search(name)) and not is_about_secrets(name):
+    elif not odd and (IS_NAME.search(name) or _KEY.search(name)) and not is_about_secrets(name):
         yield value
 
 

@@ -58,12 +58,6 @@ _KEY_AND_VALUE = re.compile(
 _ONE_STRING = (_PASSWORD, _OPTION, _COMPARED, _DEFAULT, _SET_CONFIG, _KEY_AND_VALUE)
 
 _BEFORE = re.compile(rf"'(?:[^'\n]|''){{0,300}}'(?=\s*(?:=|<>)\s*[\w.]{{0,60}}?{COLUMN}\b)", re.IGNORECASE)
-_INSERT = re.compile(
-    rf"(\bINSERT\s+INTO\s+(?:[^()]+\([^()]*{COLUMN}\b[^()]*\)|[\w.\"]*(?:PASSWORD|SECRET|CREDENTIAL|TOKEN)S?\b\"?)"
-    rf"\s*(?:OVERRIDING\s+\w+\s+VALUE\s*)?(?:VALUES|SELECT)\b)(.*)",
-    _IN_SQL,
-)
-"""Into such a column: which of the values is the secret one only a parser knows, so all strings are hidden."""
 _CALL = re.compile(
     r"(\b(?:crypt|hmac|(?:pgp_(?:sym|pub)_)?(?:en|de)crypt\w*|\w{0,60}?(?:password|secret|login|credential)\w{0,60})\()"
     r"((?:[^()]|\([^()]*\))*)",
@@ -73,8 +67,8 @@ _CALL = re.compile(
 _IN_LIST = re.compile(rf"((?<![\w.])[\w.]{{0,80}}?{COLUMN}\"?\s+(?:NOT\s+)?IN\s*\()([^()]*)", re.IGNORECASE)
 _ROW = re.compile(rf"(\bSET\s*\([^()]*{COLUMN}\b[^()]*\)\s*=\s*(?:ROW\s*)?\()([^()]*)", re.IGNORECASE)
 _FORMAT = re.compile(r"(\bformat\(\s*'[^']*PASSWORD\s+%L[^']*'\s*,)([^()]*)", re.IGNORECASE)
-_ALL_STRINGS = (_INSERT, _CALL, _IN_LIST, _ROW, _FORMAT)
-_ANY_STRING = re.compile(_STRING, _IN_SQL)
+_ALL_STRINGS = (_CALL, _IN_LIST, _ROW, _FORMAT)
+ANY_STRING = re.compile(_STRING, _IN_SQL)
 _IN_COMMENT = re.compile(rf"(\b{NAME_IN_SQL}(?::| is| =)\s*)([^\s'\"]+)(?=[^'\n]{{0,500}}')", re.IGNORECASE)
 
 _CONNINFO = re.compile(rf"(\b(?:ssl)?password=(?!>|=))({WITHIN}|{QUOTED}|(?!\*\*\*)[^\s&;,)\]}}'\"]+)", re.IGNORECASE)
@@ -105,7 +99,7 @@ def _string(match: re.Match[str]) -> str:
 
 
 def _strings(match: re.Match[str]) -> str:
-    return match[1] + _ANY_STRING.sub(f"'{HIDDEN}'", match[2])
+    return match[1] + ANY_STRING.sub(f"'{HIDDEN}'", match[2])
 
 
 def _if_secret(match: re.Match[str]) -> str:

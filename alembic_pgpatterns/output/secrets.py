@@ -31,20 +31,35 @@ _PROGRAM = re.compile(r"\bPROGRAM\s+'", re.IGNORECASE)
 
 def without_passwords(text: str) -> str:
     """Text of this package, such as a message about a schema, without passwords in SQL, URLs and connection strings."""
+    if "LINE " in text:
+        from alembic_pgpatterns.output.secret_excerpts import without_secrets_in_excerpts
+
+        text = without_secrets_in_excerpts(text, _without_passwords)
+    return _without_passwords(text)
+
+
+def _without_passwords(text: str) -> str:
     # Addresses first: a known value may be only the beginning of the password in one.
+    if "://" in text:
+        from alembic_pgpatterns.output.secret_addresses import without_odd_passwords
+
+        text = without_odd_passwords(text)
     text = without_known(_URL_TOKEN.sub(rf"\1{HIDDEN}", _URL.sub(rf"\1{HIDDEN}@", text)))
     if not _HINT.search(text):
         return text
-    from alembic_pgpatterns.output.secret_sql import without_secrets_of_sql
+    from alembic_pgpatterns.output.secret_excerpts import sections
+    from alembic_pgpatterns.output.secret_inserts import without_inserted
+    from alembic_pgpatterns.output.secret_sql import ANY_STRING, without_secrets_of_sql
 
     if _PROGRAM.search(text):
         from alembic_pgpatterns.output.secret_arguments import without_arguments
 
         text = without_arguments(text)
-    return without_secrets_of_sql(text)
+    return "".join(without_secrets_of_sql(without_inserted(part, ANY_STRING)) for part in sections(text))
 
 
 _LONGEST, _BEGINNING = 20_000, 15_000
+_STATEMENT = re.compile(r"\b(?:INSERT|UPDATE|SELECT|WITH|ALTER|CREATE|DO|CALL|MERGE|VALUES)\b", re.IGNORECASE)
 
 
 def without_secrets(text: str) -> str:
@@ -56,14 +71,19 @@ def without_secrets(text: str) -> str:
     """
     from alembic_pgpatterns.output import secret_errors as errors
     from alembic_pgpatterns.output.secret_arguments import without_arguments
+    from alembic_pgpatterns.output.secret_excerpts import without_secrets_in_excerpts
     from alembic_pgpatterns.output.secret_places import without_placed
     from alembic_pgpatterns.output.secret_prose import without_spoken
     from alembic_pgpatterns.output.secret_shapes import without_random_letters, without_shapes
 
-    original = text = _readable_part(text)
-    for step in (
+    def hide(text: str) -> str:
+        for step in steps:
+            text = step(text)
+        return text
+
+    steps = (
         errors.without_quoted_input,
-        without_passwords,
+        _without_passwords,
         errors.without_addresses,
         without_arguments,
         without_shapes,
@@ -71,8 +91,9 @@ def without_secrets(text: str) -> str:
         without_placed,
         without_spoken,
         without_random_letters,
-    ):
-        text = step(text)
+    )
+    original = _readable_part(text)
+    text = hide(without_secrets_in_excerpts(original, hide))
     return errors.hidden_everywhere(text, original)
 
 
@@ -81,4 +102,8 @@ def _readable_part(text: str) -> str:
     if len(text) <= _LONGEST:
         return text
     left_out = len(text) - _LONGEST
-    return f"{text[:_BEGINNING]}\n… ({left_out} characters are left out) …\n{text[_BEGINNING - _LONGEST :]}"
+    beginning, end = text[:_BEGINNING], text[_BEGINNING - _LONGEST :]
+    if "'" in end and _STATEMENT.search(beginning):
+        # It may begin within a string of the statement, whose columns are named at the beginning.
+        end = f"'{HIDDEN}'" + end.rpartition("'")[2]
+    return f"{beginning}\n… ({left_out} characters are left out) …\n{end}"

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Row
 from alembic_pgpatterns.errors import ApplicationFailed, PgPatternsError, text_of
 from alembic_pgpatterns.output.causes import causes
 from alembic_pgpatterns.output.files import read_text
+from alembic_pgpatterns.output.secret_excerpts import DONE
 from alembic_pgpatterns.output.secrets import without_secrets
 from alembic_pgpatterns.runner import quiet_log
 from alembic_pgpatterns.runner.messages import Failure
@@ -66,9 +67,9 @@ def _is_outdated(error: BaseException) -> bool:
 def _of_database(error: exc.DBAPIError, place: Location | None, texts: tuple[str, ...]) -> Failure:
     where = f"{place}: " if place else ""
     statement = " ".join((error.statement or "").split())
-    message = without_secrets(f"{where}{error.orig}".rstrip() + (f"{_STATEMENT}{statement}" if statement else ""))
-    cause, mark, shown = message.rpartition(_STATEMENT)
-    message = f"{cause}{mark}{shown[:_SHOWN]} …" if mark and len(shown) > _SHOWN else message
+    message, shown = _hidden_beside(f"{where}{error.orig}".rstrip(), statement)
+    if shown:
+        message += f"{DONE}{shown[:_SHOWN]} …" if len(shown) > _SHOWN else f"{DONE}{shown}"
     kind = "programming" if isinstance(error, exc.ProgrammingError) else "database"
     kind = "operational" if isinstance(error, exc.OperationalError) else kind
     # psycopg and asyncpg name it sqlstate, psycopg2 pgcode.
@@ -76,7 +77,14 @@ def _of_database(error: exc.DBAPIError, place: Location | None, texts: tuple[str
     return Failure(message, kind, place, False, statement, str(state), texts, _diagnostics(error.orig))
 
 
-_STATEMENT = "\nStatement: "
+def _hidden_beside(text: str, statement: str) -> tuple[str, str]:
+    """An error's text and its statement, without secrets: the statement says what is one in PostgreSQL's excerpt."""
+    cause, _, shown = without_secrets(f"{text}{_SQL}{statement}").rpartition(_SQL)
+    return cause, shown
+
+
+_SQL = "\n[SQL: "
+"""As SQLAlchemy writes it."""
 _SHOWN = 300
 """Characters of a statement in a message: a block of PL/pgSQL would push the cause off the screen."""
 _DIAGNOSTICS = ("schema_name", "table_name", "column_name", "constraint_name", "message_detail")
@@ -92,7 +100,9 @@ def _diagnostics(error: Any) -> dict[str, str]:
 
 def _texts(error: BaseException | None) -> list[str]:
     """The messages of an error and of all errors that it wraps."""
-    return [without_secrets(text_of(cause)) for cause in causes(error)]
+    statements = (getattr(cause, "statement", None) for cause in causes(error) if isinstance(cause, exc.DBAPIError))
+    statement = next((item for item in statements if item), "")
+    return [_hidden_beside(text_of(cause), statement)[0] for cause in causes(error)]
 
 
 def _is_raise(place: Location | None) -> bool:

@@ -79,11 +79,13 @@ def test_a_value_of_the_environment_is_hidden_in_whatever_words(monkeypatch: pyt
     monkeypatch.setattr(known_secrets, "_values", {})
     monkeypatch.setenv("SHOP_DB_PASSWORD", "open-Sesame")
     monkeypatch.setenv("DATABASE_URL", "postgresql://bob:fishy+1@db/shop")
+    monkeypatch.setenv("OTHER_URL", "postgresql://bob:with a Space@db/shop")
     monkeypatch.setenv("TOKEN_FILE", "some-Name-of-a-file")
     monkeypatch.setenv("DB_PASS", "postgres")
     text = "invalid literal for int(): 'open-Sesame', fishy+1, some-Name-of-a-file, postgres"
     assert without_secrets(text) == "invalid literal for int(): '***', ***, some-Name-of-a-file, postgres"
     assert without_passwords("the table fishy+1") == "the table ***"
+    assert without_secrets("role with a Space is unknown") == "role *** is unknown"
     assert without_passwords("postgresql://bob:fishy+1@p/ss@db/shop") == "postgresql://bob:***@db/shop"
     # What env.py loads from a file later counts as well.
     os.environ["LATE_SECRET"] = "so-Late"
