@@ -102,7 +102,7 @@ class Book(Base):
     __tablename__ = "book"
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     author_id: Mapped[int | None] = mapped_column(ForeignKey("author.id"))
-    title: Mapped[str | None] = mapped_column(String(80))
+    title: Mapped[str | None] = mapped_column(String(255))
 """
 
 

@@ -82,7 +82,7 @@ def dry_run(at: RunAt, identifiers: Sequence[str], *, watched: bool = False, dow
     baseline = Baseline.read(run.settings.path(run.settings.baseline)) or Baseline()
     runs = with_rows(runs, run.settings)
     findings = run_revision_patterns(chosen_patterns(run.settings, (RevisionPattern,)), runs).findings
-    of_runs = [finding for finding in findings if not baseline.accepts(finding.fingerprint)]
+    of_runs = [item for item in findings if not (item.guess or baseline.accepts(item.fingerprint))]
     new = [*of_runs, *_new(run, start, upgraded, result, baseline)]
     return DryRun(
         new=tuple(sorted(new, key=lambda finding: -finding.severity)),

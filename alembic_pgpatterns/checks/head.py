@@ -10,7 +10,7 @@ from alembic_pgpatterns.checks.sizes import sized
 from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.head_schema import Head
-from alembic_pgpatterns.evidence.model import Evidence, QueryShape
+from alembic_pgpatterns.evidence.model import Evidence, QueryShape, Use
 from alembic_pgpatterns.findings.application import read_application, unread, with_evidence
 from alembic_pgpatterns.findings.model_words import unknown_words
 from alembic_pgpatterns.findings.report_model import Gathered
@@ -19,7 +19,7 @@ from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.findings.statements import gather_statements
 from alembic_pgpatterns.findings.together import share_indexes
 from alembic_pgpatterns.patterns import Action, Finding, Needs, SchemaPattern
-from alembic_pgpatterns.schema.model import Schema
+from alembic_pgpatterns.schema.model import Name, Schema
 from alembic_pgpatterns.workload.from_source import workload_of
 
 
@@ -72,7 +72,11 @@ def _gather_statements(evidence: Evidence | None, schema: Schema, settings: Sett
 
         gather_statements(read_workloads([settings.path(settings.workload)]), settings, schema, gathered)
     elif evidence is not None:
-        shapes = (shape for shape in evidence.shapes if shape.complete and shape.alone and not _clears_away(shape))
+        shapes = (
+            shape
+            for shape in evidence.shapes
+            if shape.complete and shape.alone and not (_clears_away(shape) or _depends_on_callers(shape, schema))
+        )
         understood = replace(evidence, shapes=tuple(shapes))
         gather_statements(workload_of(understood), settings, schema, gathered)
         reported = {item.fingerprint for item in (*gathered.findings, *gathered.guesses)}
@@ -81,7 +85,19 @@ def _gather_statements(evidence: Evidence | None, schema: Schema, settings: Sett
 
 def _clears_away(shape: QueryShape) -> bool:
     """Whether it deletes what is old. That runs once a day, and each INSERT would pay for its index."""
-    return shape.command == "delete" and bool(shape.ranges) and not shape.equal
+    # A constant, such as that it is not done, is one of a few values.
+    searched = any(item.use in (Use.EQUAL, Use.MEMBER) and item.literal is None for item in shape.conditions)
+    return shape.command == "delete" and bool(shape.ranges) and not searched
+
+
+def _depends_on_callers(shape: QueryShape, schema: Schema) -> bool:
+    """Whether it is for its callers to choose a filter that an index serves, or to leave all filters out."""
+    chosen = {item.column for item in shape.conditions if item.optional and item.use in (Use.EQUAL, Use.MEMBER)}
+    if chosen and all(item.optional for item in shape.conditions):
+        return True
+    namespace, _, name = shape.table.rpartition(".")
+    table = schema.table(Name(namespace or schema.default_schema, name))
+    return table is not None and any(index.columns[0] in chosen for index in table.indexes if index.keys)
 
 
 def _of_parts(evidence: Evidence, schema: Schema, settings: Settings, reported: set[str]) -> list[Finding]:

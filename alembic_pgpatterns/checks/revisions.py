@@ -80,7 +80,9 @@ class RevisionCheck:
         slow = slowed(self.run, scope, head) if _selected(patterns, SlowedStatement) else ()
         broken = self._broken(scope, gathered) if _selected(patterns, BreaksOldCode) else ()
         of_history = run_history_patterns(patterns, replace(history, drifts=drifts, slowed=slow, broken=broken))
-        gathered.findings += unique((*of_runs.findings, *of_history))
+        results = list(unique((*of_runs.findings, *of_history)))
+        gathered.findings += [finding for finding in results if not finding.guess]
+        gathered.guesses += [finding for finding in results if finding.guess]
         gathered.suppressed += of_runs.suppressed
         gathered.hints += of_runs.complaints
 

@@ -152,7 +152,10 @@ class Chains(Steps):
         named = self.value(node.args[0]) if node.args else None
         return isinstance(named, Ref) and named.path.rsplit(".", 1)[-1][:1].isupper() and path != ""
 
-    def _start(self, node: ast.Call, name: str) -> PathQuery:
+    def _start(self, node: ast.Call, name: str) -> PathQuery | None:
+        if name == "delete" and _is_runtime_table(self.value(node.args[0]) if node.args else None):
+            # It says nothing of the tables of the models: the application makes others while it runs.
+            return None
         query = PathQuery(node.lineno, _STARTS[name], depth=self.scope.depth, nested=name == "exists")
         self.queries.append(query)
         for argument in node.args:
@@ -319,6 +322,12 @@ class Chains(Steps):
         assert before.link is not None
         before.superseded = True
         return self._other_function(node, f"{before.link.function}().{name}")
+
+
+def _is_runtime_table(value: Value) -> bool:
+    """Whether it is ``sqlalchemy.table(…)``, which no model is."""
+    link = value.link if isinstance(value, PathQuery) else None
+    return link is not None and link.function in ("sqlalchemy.table", "sqlalchemy.sql.table")
 
 
 def _template(name: str, values: list[Value], ref: Ref) -> str:

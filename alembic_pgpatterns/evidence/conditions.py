@@ -75,7 +75,13 @@ class Expressions:
         if not isinstance(left, Ref):
             result.complete = False
             return
+        if use in (Use.EQUAL, Use.NOT_EQUAL) and not (isinstance(right, Constant) or _is_of_class(right)):
+            self.varies(left.path)
         result.items.append(_written(_condition(left, use, right), written))
+
+    def varies(self, path: str) -> None:
+        """Note that what may be a column is compared with a variable value."""
+        raise NotImplementedError
 
     def boolean(self, node: ast.UnaryOp | ast.BinOp | ast.BoolOp) -> Value:
         """``~a``, ``a & b``, ``a | b``."""
@@ -193,6 +199,11 @@ def _direct(node: ast.expr, key: PathOrder) -> None:
             node = node.args[0]
         else:
             return
+
+
+def _is_of_class(value: Value) -> bool:
+    """Whether it is what a class has, such as the label of an enum: ``State.open``."""
+    return isinstance(value, Ref) and value.path.rpartition(".")[0].rpartition(".")[2][:1].isupper()
 
 
 def _operands(node: ast.expr) -> list[ast.expr]:
@@ -339,3 +350,11 @@ def negated(value: Value) -> Value:
             item.use = OPPOSITE.get(item.use, Use.OTHER)
             item.operator = _NEGATED.get(item.operator, "")
     return value
+
+
+def key_of(value: Value) -> str:
+    """A key of a document as SQL text; `VARIES` where it is no constant."""
+    if isinstance(value, Items) and all(isinstance(item, Constant) for item in value.values):
+        # SQLAlchemy writes a path with spaces, and PostgreSQL takes `{a, b}` and `{a,b}` for the same.
+        return "#" + (sql_literal("{" + ",".join(str(getattr(item, "value", "")) for item in value.values) + "}") or "")
+    return literal_of(value) or VARIES

@@ -68,11 +68,18 @@ def deletions(
 def _named(function: FunctionFacts) -> Iterator[str]:
     """What a function's own DELETE statements name; ``?`` where that is a variable."""
     for query in function.queries:
-        if query.command == "delete" and not query.superseded:
+        if query.command == "delete" and not query.superseded and not _is_of_object(query):
             if not query.entities:
                 yield "?"
             elif query.fetched:  # without, it is `client.delete(…)` of whatever that is, if it is no table
                 yield from query.entities
+
+
+def _is_of_object(query: PathQuery) -> bool:
+    """Whether it is ``get_blob(key).delete()``: a method of what a function returns, which is no query."""
+    function = query.link.function if query.link is not None else ""
+    narrowed = query.conditions or query.by_name or query.link is None or query.link.argument is not None
+    return bool(function) and not narrowed and "query" not in function.lower()
 
 
 def _tables(path: str, classes: Classes) -> Iterator[str]:

@@ -180,6 +180,9 @@ class Evidence:
             False); the table is empty where it is not known.
         deleted: tables of which the application deletes rows.
         deleted_names: what the source calls the rows that it deletes, where it is not known of which table they are.
+        varying: table and column that the source compares with values that vary, also where it is not known in which
+            query.
+        databases: others than PostgreSQL that the models are made for, as options in the source say.
         files, lines: how much source was read.
         queries: how many queries were seen. ``understood``: how many of them are complete.
         unread: files that could not be read, with the reason.
@@ -191,6 +194,8 @@ class Evidence:
     assigned: frozenset[tuple[str, str]] = frozenset()
     deleted: frozenset[str] = frozenset()
     deleted_names: frozenset[str] = frozenset()
+    varying: frozenset[tuple[str, str]] = frozenset()
+    databases: frozenset[str] = frozenset()
     files: int = 0
     lines: int = 0
     queries: int = 0
@@ -224,6 +229,10 @@ class Evidence:
             return True
         updates = (shape for shape in self.of_table(schema, table) if shape.command == "update")
         return any(not shape.assigned or column in shape.assigned for shape in updates)
+
+    def may_vary(self, schema: str, table: str, column: str) -> bool:
+        """Whether the source compares a column with more values than it names."""
+        return bool({(table, column), (f"{schema}.{table}", column)} & self.varying)
 
     @property
     def _tables(self) -> Mapping[str, tuple[QueryShape, ...]]:

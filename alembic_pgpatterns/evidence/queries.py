@@ -8,10 +8,10 @@ from copy import copy
 from dataclasses import replace
 
 from alembic_pgpatterns.evidence.chains import Chains
-from alembic_pgpatterns.evidence.conditions import add, literal_of
+from alembic_pgpatterns.evidence.conditions import add, key_of
 from alembic_pgpatterns.evidence.declarations import called_name, constants_of, read_class, table_call
 from alembic_pgpatterns.evidence.deletions import deleted_rows
-from alembic_pgpatterns.evidence.hybrids import sql_literal
+from alembic_pgpatterns.evidence.other_databases import databases_of
 from alembic_pgpatterns.evidence.raw_sql import condition_shapes, statement_shapes
 from alembic_pgpatterns.evidence.scope import (
     VARIES,
@@ -43,7 +43,7 @@ def read_file(source: str, path: str, module: str) -> FileFacts:
         SyntaxError, ValueError: it is no Python of this version.
     """
     tree = newer_python.parse(source)
-    facts = FileFacts(path, module, source.count("\n") + 1)
+    facts = FileFacts(path, module, source.count("\n") + 1, databases=databases_of(source, tree))
     imports = imports_of(tree, module, path.endswith("__init__.py"))
     _Module(facts, imports, tree).read()
     facts.aliases = {name: target for name, target in imports.items() if "." in target}
@@ -338,7 +338,7 @@ class FunctionReader(Chains):
         if isinstance(value, Ref) and not isinstance(node.slice, ast.Slice):
             if value.path.endswith(".c") and isinstance(node.slice, ast.Constant):
                 return Ref(f"{value.path[:-2]}.{node.slice.value!s}")
-            return Ref(value.path, taken_out=True, keys=(*value.keys, _key(self.value(node.slice))))
+            return Ref(value.path, taken_out=True, keys=(*value.keys, key_of(self.value(node.slice))))
         if isinstance(value, PathQuery) and isinstance(node.slice, ast.Slice):
             query = self.step_from(value)
             query.limit = True
@@ -386,14 +386,10 @@ class FunctionReader(Chains):
         value = self.value(row) if isinstance(row, ast.Name) else None
         self.file.deleted |= deleted_rows(session, row, value)
 
+    def varies(self, path: str) -> None:
+        """Note that what may be a column is compared with a variable value, maybe for a query of another function."""
+        self.file.varying.add(path)
+
     def created(self, path: str, line: int) -> None:
         """Note that something was called, and with which paths as arguments."""
         self.file.created.setdefault(path, line)
-
-
-def _key(value: Value) -> str:
-    """A key of a document as SQL text; `VARIES` where it is no constant."""
-    if isinstance(value, Items) and all(isinstance(item, Constant) for item in value.values):
-        # SQLAlchemy writes a path with spaces, and PostgreSQL takes `{a, b}` and `{a,b}` for the same.
-        return "#" + (sql_literal("{" + ",".join(str(getattr(item, "value", "")) for item in value.values) + "}") or "")
-    return literal_of(value) or VARIES

@@ -11,7 +11,7 @@ from alembic_pgpatterns.evidence.links import for_owner, seen_by, together
 from alembic_pgpatterns.evidence.model import Evidence, Place, QueryShape, merged
 from alembic_pgpatterns.evidence.symbols import FileFacts, FunctionFacts, PathQuery
 from alembic_pgpatterns.evidence.tables import Tables
-from alembic_pgpatterns.evidence.written import assigned_columns, inserted_tables
+from alembic_pgpatterns.evidence.written import assigned_columns, inserted_tables, varying_columns
 
 _REPOSITORY = frozenset(
     {"get_one", "get_one_or_none", "list", "list_and_count", "exists", "count", "get", "delete_where", "get_or_upsert"}
@@ -41,6 +41,8 @@ def evidence_of(files: Sequence[FileFacts], declared: Declared, unread: Sequence
         inserted_tables(files, classes),
         frozenset(assigned_columns(files, classes)),
         *deletions(files, classes, shapes),
+        varying=frozenset(varying_columns(files, classes)),
+        databases=frozenset().union(*(file.databases for file in files)),
         files=len(files),
         lines=sum(file.lines for file in files),
         queries=resolver.queries + sum(len(file.texts) for file in files),

@@ -185,7 +185,8 @@ class FileFacts:
 
     ``created``: paths that are called as ``User(…)``, with the first line. ``assigned``: attributes that get a value
     other than None and False, as ``@app.models.User.name``, or ``?.name`` where it is not known of what.
-    ``deleted``: what is handed to ``session.delete()``, as the path of a class, or as ``?`` and a name.
+    ``deleted``: what is handed to ``session.delete()``, as the path of a class, or as ``?`` and a name. ``varying``:
+    paths that are compared with values that vary. ``databases``: others than PostgreSQL whose options it names.
     """
 
     path: str
@@ -201,3 +202,5 @@ class FileFacts:
     constants: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Names of the module with constants, as SQL texts."""
     deleted: set[str] = field(default_factory=set)
+    varying: set[str] = field(default_factory=set)
+    databases: frozenset[str] = frozenset()

@@ -1,4 +1,4 @@
-"""Which tables and columns an application writes."""
+"""Which tables and columns an application writes, and which columns it compares."""
 
 from __future__ import annotations
 
@@ -36,3 +36,12 @@ def assigned_columns(files: Sequence[FileFacts], classes: Classes) -> Iterator[t
             table = classes.table(below)
             if table is not None and column is not None:
                 yield table, column.name
+
+
+def varying_columns(files: Sequence[FileFacts], classes: Classes) -> Iterator[tuple[str, str]]:
+    """Table and column where a column is compared with values that vary, in whichever query the condition ends."""
+    for path in {path for file in files for path in file.varying}:
+        head, _, attribute = path.rpartition(".")
+        table, column = classes.table(head), classes.column(head, attribute)
+        if table is not None and column is not None:
+            yield table, column.name

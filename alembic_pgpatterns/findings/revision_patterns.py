@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from alembic_pgpatterns.findings.detected import detected
 from alembic_pgpatterns.findings.suppressions import Unsuppressed, apply_suppressions
 from alembic_pgpatterns.patterns import Finding, HistoryPattern, Pattern, RevisionPattern, registry
+from alembic_pgpatterns.patterns._growth import links_short_lists, stays_short
+from alembic_pgpatterns.patterns.indexes._links import link_columns
 from alembic_pgpatterns.revisions.model import History, RevisionRun
 
 
@@ -30,7 +32,16 @@ def run_revision_patterns(patterns: Sequence[Pattern], runs: Sequence[RevisionRu
 def _of_run(patterns: Iterable[Pattern], run: RevisionRun) -> Iterator[Finding]:
     for pattern in patterns:
         if isinstance(pattern, RevisionPattern):
-            yield from detected(pattern, run)
+            for finding in detected(pattern, run):
+                yield finding.but(guess=True) if pattern.weighs_rows and _is_short(finding, run) else finding
+
+
+def _is_short(finding: Finding, run: RevisionRun) -> bool:
+    """Whether what waits, waits for a moment: until a list that people fill is read or indexed."""
+    table = run.before.table(finding.table) if finding.table is not None else None
+    if table is None or any(name == table.name for name, _ in run.rows):
+        return False  # where the rows are known, the pattern has weighed them
+    return stays_short(run.before, table) or (link_columns(table) is not None and links_short_lists(run.before, table))
 
 
 def run_history_patterns(patterns: Iterable[Pattern], history: History) -> list[Finding]:

@@ -1,5 +1,7 @@
-"""Tables whose shape nobody of the project decides: what only the database has and no query asks for (copies that a
-revision left), and what a library declares.
+"""What nobody of the project decides, or not for PostgreSQL alone.
+
+The shape of tables that only the database has and no query asks for (copies that a revision left), what a library
+declares, and the types of models that are made for other databases, too.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from alembic_pgpatterns.patterns import Finding, Severity, registry
+from alembic_pgpatterns.remedies.model import CreateIndex
 from alembic_pgpatterns.schema.model import Name, Schema
 
 _INSTALLED = {"site-packages", "dist-packages"}
@@ -19,7 +22,31 @@ ALWAYS = frozenset({"security"})
 def as_guesses(findings: Iterable[Finding], schema: Schema) -> list[Finding]:
     """The findings; those about the shape of a table that is left alone are guesses, unless they are errors."""
     left_alone = unused_tables(schema) | tables_of_libraries(schema)
-    return [item.but(guess=True) if item.table in left_alone and _is_of_shape(item) else item for item in findings]
+    portable = _is_portable(schema)
+    return [
+        item.but(guess=True)
+        if ((item.table in left_alone or _is_of_library(item)) and _is_of_shape(item))
+        or (portable and _is_of_postgresql(item))
+        else item
+        for item in findings
+    ]
+
+
+def _is_portable(schema: Schema) -> bool:
+    """Whether the models are made for other databases, too: by their options, or those that the source may set."""
+    in_source = schema.evidence is not None and bool(schema.evidence.databases)
+    return in_source or any(metadata.databases for metadata in schema.metadatas)
+
+
+def _is_of_library(finding: Finding) -> bool:
+    """Whether it asks to change what a library declares: an index beside that is another thing."""
+    is_declared = finding.at is not None and finding.at.origin.library
+    return is_declared and not isinstance(finding.remedy, CreateIndex)
+
+
+def _is_of_postgresql(finding: Finding) -> bool:
+    cls = registry().get(finding.pattern)
+    return cls is not None and cls.of_postgresql
 
 
 def tables_of_libraries(schema: Schema) -> frozenset[Name]:

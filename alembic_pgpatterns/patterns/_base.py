@@ -133,6 +133,8 @@ class Pattern:
         basis: what the findings are based on; see Basis.
         weighs_queries: the findings are facts, but the application's queries decide how grave they are, or whether they
             are worth more than a guess. So its source is read even where no other pattern asks for it.
+        of_postgresql: other databases lack the type of its remedy, or store and count it otherwise: a guess where the
+            models are made for those, too.
         fold: which of its findings a report says once; see Fold.
         not_when: when the remedy should not be followed, one sentence.
         folder: the group that it is listed in, which settings can name; by default the folder of its file.
@@ -147,6 +149,7 @@ class Pattern:
     not_when: ClassVar[str] = ""
     basis: ClassVar[Basis] = Basis.FACTS
     weighs_queries: ClassVar[bool] = False
+    of_postgresql: ClassVar[bool] = False
     fold: ClassVar[Fold] = Fold.PLACE
     Options: ClassVar[type[Any]] = NoOptions
 
@@ -275,12 +278,14 @@ class RevisionPattern(Pattern, abstract=True):
         existing: SQL that runs before the revision, to create the existing tables.
         bad, good: Python source of a revision's functions: bad is reported, good is not.
         oldest: the first PostgreSQL major version on which the examples behave this way.
+        weighs_rows: what it reports takes a moment where a table has a few rows: a guess on a list that people fill.
     """
 
     existing: ClassVar[str] = ""
     bad: ClassVar[str] = ""
     good: ClassVar[str] = ""
     oldest: ClassVar[int] = 0
+    weighs_rows: ClassVar[bool] = False
 
     def detect(self, run: RevisionRun) -> Iterator[Finding]:
         """The findings in a run, in the order of its statements."""

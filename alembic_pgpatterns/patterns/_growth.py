@@ -18,9 +18,9 @@ LONG = 6
 """Letters from which a word is looked for at the end of another one."""
 
 LISTS = frozenset({
-    "authority", "category", "config", "configuration", "country", "currency", "department", "kind", "language",
-    "model", "organisation", "organization", "permission", "plan", "plugin", "policy", "preset", "priority", "provider",
-    "role", "rule", "scope", "setting", "severity", "state", "status", "team", "template", "tenant", "type",
+    "authority", "category", "config", "configuration", "country", "currency", "department", "group", "kind",
+    "language", "model", "organisation", "organization", "permission", "plan", "plugin", "policy", "preset", "priority",
+    "provider", "role", "rule", "scope", "setting", "severity", "state", "status", "team", "template", "tenant", "type",
     "workspace",
 })  # fmt: skip
 """Last words of the names of tables that people fill by hand: they hold tens or hundreds of rows, not millions."""
@@ -91,6 +91,15 @@ def links_short_lists(schema: Schema, table: Table) -> bool:
     if any(parent is None or parent.name == table.name for parent in parents):
         return False
     return bool(parents) and all(last_word(parent) in KINDS or is_named_list(parent) for parent in parents if parent)
+
+
+def stays_short(schema: Schema, table: Table) -> bool:
+    """Whether its name says that people fill it by hand, and no row of it belongs to a row of a table that may grow.
+
+    A row of the settings of users comes with each user.
+    """
+    parents = (schema.table(key.referred_table) for key in table.foreign_keys if key.referred_table != table.name)
+    return last_word(table) in LISTS and all(parent is not None and last_word(parent) in LISTS for parent in parents)
 
 
 def last_word(table: Table) -> str:

@@ -38,13 +38,15 @@ class Location:
 class Origin:
     """What only the models know about an object: where it is declared, and what its ``info`` says.
 
-    ``call``: the function that declares the column, as the source writes it: ``db.Column``, ``Field``.
+    ``call``: the function that declares the column, as the source writes it: ``db.Column``, ``Field``. ``library``: a
+    base class from an installed package declares it, so that no line of the project does.
     """
 
     location: Location | None = None
     ignored: frozenset[str] = frozenset()
     info: Mapping[str, object] = field(default_factory=dict, hash=False)
     call: str | None = field(default=None, compare=False)
+    library: bool = field(default=False, compare=False)
 
 
 NO_ORIGIN: Final = Origin()

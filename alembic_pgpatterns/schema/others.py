@@ -182,6 +182,7 @@ class ModelMetaData:
     ``check_template``: the convention for CHECK constraints, such as ``ck_%(table_name)s_%(constraint_name)s``.
     ``index_template``: that for indexes, None if it is not a text.
     ``by_plugin``: autogenerate writes its revisions with this package's plugin.
+    ``databases``: others that the models are made for, such as ``mysql``.
     """
 
     label: str
@@ -191,6 +192,7 @@ class ModelMetaData:
     check_template: str | None = None
     index_template: str | None = "ix_%(column_0_label)s"
     by_plugin: bool = False
+    databases: frozenset[str] = frozenset()
 
     @property
     def table(self) -> None:

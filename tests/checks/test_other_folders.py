@@ -22,7 +22,7 @@ def by_title(session, title):
 """
 TABLES = """
 op.create_table("author", sa.Column("id", sa.BigInteger, primary_key=True))
-op.create_table("book", sa.Column("id", sa.BigInteger, primary_key=True), sa.Column("title", sa.String(80)),
+op.create_table("book", sa.Column("id", sa.BigInteger, primary_key=True), sa.Column("title", sa.String(255)),
     sa.Column("author_id", sa.BigInteger, sa.ForeignKey("author.id")))
 """
 

@@ -19,7 +19,7 @@ from alembic_pgpatterns.findings.report_model import Report
 from tests import projects
 from tests.tracing import Silent, inside
 
-BOOK = 'op.execute("CREATE TABLE book (id bigint PRIMARY KEY, title text, kind text, code varchar(9))")'
+BOOK = 'op.execute("CREATE TABLE book (id bigint PRIMARY KEY, title text, kind text, code varchar(255))")'
 INDEX = 'op.create_index("ix_book_{0}", "book", ["{0}"])'
 DROP = 'op.drop_index("ix_book_{0}", "book")'
 
@@ -198,7 +198,7 @@ MODELS = """
 from sqlalchemy import *
 target_metadata = MetaData()
 book = Table("book", target_metadata, Column("id", BigInteger, primary_key=True, autoincrement=False),
-    Column("title", Text), Column("kind", Text), Column("code", String(9)){more})
+    Column("title", Text), Column("kind", Text), Column("code", String(255)){more})
 Index("ix_book_title", book.c.title{title})
 Index("ix_book_kind", book.c.kind)
 """

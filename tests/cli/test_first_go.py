@@ -312,7 +312,7 @@ def test_a_history_that_starts_from_what_the_application_made(project: Project) 
     """The tables are made by ``create_all()``, and each revision changes them: it is judged after its downgrade."""
     project.env(models=f"import sqlalchemy\n{GROWN}")
     project.revision("a0")
-    column = 'op.add_column("book", sa.Column("title", sa.String(80)))'
+    column = 'op.add_column("book", sa.Column("title", sa.String(255)))'
     project.revision("a1", column, "a0", downgrade="pass")
     project.revision(
         "b2", 'op.create_index("ix_book_title", "book", ["title"])', "a1", 'op.drop_index("ix_book_title", "book")'
@@ -444,7 +444,7 @@ def test_the_schemas_of_a_search_path_are_no_functions() -> None:
 def test_revisions_that_cannot_be_taken_back(project: Project) -> None:
     project.env(models=f"import sqlalchemy\n{GROWN}")
     project.write("pyproject.toml", "[tool.alembic_pgpatterns]\ncreate_all = true\n")
-    project.revision("a1", 'op.add_column("book", sa.Column("title", sa.String(80)))', downgrade="raise ValueError")
+    project.revision("a1", 'op.add_column("book", sa.Column("title", sa.String(255)))', downgrade="raise ValueError")
     project.revision(
         "b2", 'op.create_index("ix_book_title", "book", ["title"])', "a1", 'op.drop_index("ix_book_title", "book")'
     )
@@ -516,7 +516,7 @@ def test_the_extension_that_has_what_is_missing(text: str, extension: str | None
 def test_an_extension_that_only_the_models_need(project: Project) -> None:
     uuid = 'sqlalchemy.Column("uuid", sqlalchemy.UUID, server_default=sqlalchemy.text("uuid_generate_v4()"))'
     project.env(models=f"import sqlalchemy\n{GROWN}\nBase.metadata.tables['book'].append_column({uuid})")
-    project.revision("a1", 'op.add_column("book", sa.Column("title", sa.String(80)))')
+    project.revision("a1", 'op.add_column("book", sa.Column("title", sa.String(255)))')
     report = json.loads(project.alembic("pgcheck", "--init", "--exit-zero", "--format", "json").stdout)
     values = {item["setting"]: item["value"] for item in report["found_out"]}
     assert values == {"create_all": True, "extensions": ["uuid-ossp"]}

@@ -112,7 +112,7 @@ OLD = """
 from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Integer, MetaData, String, Table
 
 metadata = MetaData()
-Table("author", metadata, Column("id", Integer, primary_key=True), Column("name", String(80)))
+Table("author", metadata, Column("id", Integer, primary_key=True), Column("name", String(255)))
 """
 NEW = """
 Table(
@@ -152,7 +152,7 @@ def test_the_baseline_takes_exactly_what_the_report_shows(tmp_path: Path) -> Non
     project.write("shop_models.py", OLD)
     load = "import sys; sys.path.insert(0, '.')\nfrom shop_models import metadata as target_metadata"
     project.env(models=load, options=PLUGIN)
-    project.sql("a1", "CREATE TABLE author (id serial PRIMARY KEY, name varchar(80))")
+    project.sql("a1", "CREATE TABLE author (id serial PRIMARY KEY, name varchar(255))")
     baseline = project.folder / "pgpatterns-baseline.txt"
     project.alembic("pgcheck", "--write-baseline")
     before = set(baseline.read_text().splitlines())

@@ -11,7 +11,7 @@ from tests.projects import BOOKS_AND_AUTHORS, Project, make
 BOOKS = """
 CREATE TABLE author (id bigserial PRIMARY KEY);
 CREATE TABLE book (id bigserial PRIMARY KEY,
-  author_id bigint CONSTRAINT book_author_id_fkey REFERENCES author, title varchar(80));
+  author_id bigint CONSTRAINT book_author_id_fkey REFERENCES author, title varchar(255));
 GRANT SELECT ON book TO reporting;
 """
 QUERY = """

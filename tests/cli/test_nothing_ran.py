@@ -10,7 +10,7 @@ from tests.projects import BOOKS_AND_AUTHORS, Project, make
 
 SCHEMA = """
 CREATE TABLE author (id bigint PRIMARY KEY);
-CREATE TABLE book (id bigint PRIMARY KEY, author_id bigint REFERENCES author, title varchar(80))
+CREATE TABLE book (id bigint PRIMARY KEY, author_id bigint REFERENCES author, title varchar(255))
 """
 
 

@@ -12,7 +12,7 @@ from tests.projects import BOOKS_AND_AUTHORS, Project, make
 
 BOOKS = """
 CREATE TABLE author (id bigint PRIMARY KEY);
-CREATE TABLE book (id bigint PRIMARY KEY, author_id bigint REFERENCES author, title varchar(80));
+CREATE TABLE book (id bigint PRIMARY KEY, author_id bigint REFERENCES author, title varchar(255));
 """
 
 
@@ -105,7 +105,7 @@ def test_reasons_survive_a_new_baseline(books: Project) -> None:
 @pytest.mark.long
 def test_models_can_suppress(books: Project) -> None:
     text = (books.folder / "shop_models.py").read_text()
-    suppressed = text.replace("String(80)", 'String(80), info={"pgpatterns": {"ignore": ["varchar-length"]}}')
+    suppressed = text.replace("String(255)", 'String(255), info={"pgpatterns": {"ignore": ["varchar-length"]}}')
     books.write("shop_models.py", suppressed)
     assert not [name for name in findings(books) if name.startswith("varchar-length")]
 
@@ -325,7 +325,7 @@ def test_tables_without_a_schema_are_those_of_the_search_path_of_env_py(project:
     after = begin.replace("():\n", "():\n            context.execute('SET LOCAL search_path TO acme')\n", 1)
     env.write_text(env.read_text().replace(begin, after))
     project.write("pyproject.toml", '[tool.alembic_pgpatterns]\nschemas = ["acme"]\n')
-    keys = "id bigserial PRIMARY KEY, author_id bigint REFERENCES author (id), title varchar(80)"
+    keys = "id bigserial PRIMARY KEY, author_id bigint REFERENCES author (id), title varchar(255)"
     project.sql("a1", f"CREATE TABLE author (id bigserial PRIMARY KEY); CREATE TABLE book ({keys})")
     found = findings(project)
     drifts = sorted(name.removeprefix("model-drift ") for name in found if name.startswith("model-drift"))

@@ -14,7 +14,7 @@ from tests.projects import BOOKS_AND_AUTHORS, Project, make
 BOOKS = """
 CREATE TABLE author (id bigserial PRIMARY KEY);
 CREATE TABLE book (id bigserial PRIMARY KEY,
-  author_id bigint CONSTRAINT book_author_id_fkey REFERENCES author, title varchar(80));
+  author_id bigint CONSTRAINT book_author_id_fkey REFERENCES author, title varchar(255));
 CREATE TABLE note (line text);
 """
 IMPORT = "import sys; sys.path.insert(0, '.')\nfrom shop_models import Base\ntarget_metadata = Base.metadata"
@@ -86,7 +86,7 @@ def test_what_the_baseline_accepted_is_paid(books: Project) -> None:
 
 @pytest.mark.long
 def test_only_what_autogenerate_would_undo_is_for_the_models(books: Project) -> None:
-    """Where env.py names the plugin, it makes text of ``String(80)`` itself; a time zone it only suggests."""
+    """Where env.py names the plugin, it makes text of ``String(255)`` itself; a time zone it only suggests."""
     books.env(models=IMPORT, options='autogenerate_plugins=["alembic.autogenerate.*", "alembic_pgpatterns"]')
     imports = "from datetime import datetime\nfrom sqlalchemy import DateTime\n"
     seen = "    seen: Mapped[datetime] = mapped_column(DateTime)\n"
@@ -167,13 +167,13 @@ class Member(Base):
     __tablename__ = "member"
     __table_args__ = (Index("member_email", text("lower(email)"), unique=True),)
     id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True, default=uuid.uuid4)
-    email: Mapped[str] = mapped_column(String(80))
+    email: Mapped[str] = mapped_column(String(255))
     plan: Mapped[str] = mapped_column(String(20), server_default="free", comment="what is paid: for")
     joined_at: Mapped[datetime] = mapped_column(DateTime, server_default=text("now()"))
     deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 """
 SEASONED = """
-CREATE TABLE member (id uuid PRIMARY KEY, email varchar(80) NOT NULL, plan varchar(20) DEFAULT 'free' NOT NULL,
+CREATE TABLE member (id uuid PRIMARY KEY, email varchar(255) NOT NULL, plan varchar(20) DEFAULT 'free' NOT NULL,
   joined_at timestamp DEFAULT now() NOT NULL, deleted_at timestamptz);
 COMMENT ON COLUMN member.plan IS 'what is paid: for';
 CREATE UNIQUE INDEX member_email ON member (lower(email));
@@ -542,7 +542,7 @@ def test_a_hook_that_knows_few_operations(books: Project) -> None:
     assert "postgresql_concurrently=True" in text and "op.drop_index" in text
     assert "varchar-length public.book.title: process_revision_directives of env.py refuses it" in run.stdout
     assert "NotImplementedError: Don't know if this is an expand or contract" in run.stdout
-    assert "title: Mapped[str | None] = mapped_column(String(80))" in (books.folder / "shop_models.py").read_text()
+    assert "title: Mapped[str | None] = mapped_column(String(255))" in (books.folder / "shop_models.py").read_text()
     again = books.alembic("pgfix", "--all", "--models")
     assert "pgfix: 0 findings fixed" in again.stdout, again.stderr
 

@@ -15,7 +15,7 @@ MODELS = """
 from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Integer, MetaData, String, Table
 
 metadata = MetaData()
-Table("author", metadata, Column("id", Integer, primary_key=True), Column("name", String(80)))
+Table("author", metadata, Column("id", Integer, primary_key=True), Column("name", String(255)))
 """
 BOOK = """
 Table("book", metadata, Column("id", Integer, primary_key=True), Column("author_id", ForeignKey("author.id")))
@@ -75,7 +75,7 @@ def test_writes_and_tries_out(shop: Project) -> None:
 
 def test_a_chain_is_tried_out_whole(shop: Project) -> None:
     shop.alembic("pgrevision", "-m", "authors")
-    more = MODELS.replace("String(80))", 'String(80), nullable=False), Column("x", BigInteger, index=True)')
+    more = MODELS.replace("String(255))", 'String(255), nullable=False), Column("x", BigInteger, index=True)')
     shop.write("shop_models.py", more)
     run = shop.alembic("pgrevision", "-m", "more")
     assert run.returncode == 0, run.stderr
@@ -91,7 +91,7 @@ def test_the_part_that_old_code_does_not_survive_is_named(shop: Project) -> None
     A change of type beside it brings a trigger, which fills nothing else.
     """
     models = MODELS.replace("Integer,", "Integer, Numeric,", 1)
-    models = models.replace("String(80))", 'String(80)), Column("price", Numeric(10, 2))')
+    models = models.replace("String(255))", 'String(255)), Column("price", Numeric(10, 2))')
     shop.write("shop_models.py", models)
     shop.alembic("pgrevision", "-m", "authors")
     more = models.replace("Numeric(10, 2))", 'Numeric(14, 4)), Column("floor", BigInteger, nullable=False)')
@@ -258,7 +258,7 @@ DRIFT = MODELS + 'Table("note", metadata, Column("id", BigInteger, primary_key=T
 def test_what_only_the_models_say_is_no_debt(shop: Project) -> None:
     """A column without a limit in the database, with one in the models: Alembic sees no difference."""
     shop.write("shop_models.py", DRIFT)
-    shop.sql("a1", "CREATE TABLE author (id serial PRIMARY KEY, name varchar(80))")
+    shop.sql("a1", "CREATE TABLE author (id serial PRIMARY KEY, name varchar(255))")
     shop.sql("b2", "CREATE TABLE note (id bigint PRIMARY KEY, line varchar)", down="a1")
     assert shop.alembic("pgcheck", "--write-baseline").returncode == 0
     assert "varchar-length public.note.line\n" not in (shop.folder / "pgpatterns-baseline.txt").read_text()
@@ -358,7 +358,7 @@ def test_a_cure_is_not_taken_back_in_silence(shop: Project) -> None:
 def test_the_console_says_each_thing_once_and_what_is_left_for_a_person(shop: Project) -> None:
     assert shop.alembic("pgrevision", "-m", "authors").returncode == 0
     more = 'Column("code", String(12), nullable=False), Column("met_at", DateTime)'
-    shop.write("shop_models.py", MODELS.replace('Column("name", String(80))', f'Column("name", String(80)), {more}'))
+    shop.write("shop_models.py", MODELS.replace('Column("name", String(255))', f'Column("name", String(255)), {more}'))
     run = shop.alembic("pgrevision", "-m", "more")
     assert run.returncode == 0, run.stderr
     lines = run.stdout.splitlines()

@@ -30,7 +30,14 @@ EVERYTHING = frozenset({""})
         ("def f(session, found):\n    for member in found:\n        session.delete(member)", set(), {"member"}),
         ("def f(self):\n    self.session.delete(self.job)", set(), {"job"}),
         ("def f(db):\n    db.session.delete(find_team(1))", set(), {"find_team"}),
-        # Not of a database.
+        # Not of a database, or not of a table that models declare.
+        ("def f(self, key):\n    self.get_blob(key).delete()", set(), set()),
+        (
+            "def f(db, name, table: Job):\n    rows = sa.table(name, schema=s)\n"
+            "    do = sa.delete(rows).where(sa.column('id') == 1)\n    db.execute(do)",
+            set(),
+            set(),
+        ),
         ("def f(cache, key):\n    cache.delete(key)", set(), set()),
         ("def f(session, url):\n    session.delete(url)", set(), set()),
         ("def f(session):\n    session.delete('/jobs/1')", set(), set()),
@@ -40,7 +47,8 @@ EVERYTHING = frozenset({""})
 )
 def test_what_is_deleted(body: str, tables: set[str], names: set[str], tmp_path: Path) -> None:
     evidence = read(
-        tmp_path, f"from sqlalchemy import delete, select, text\nfrom app.models import Job, Team\n{body}\n"
+        tmp_path,
+        f"import sqlalchemy\nfrom sqlalchemy import delete, select, text\nfrom app.models import Job, Team\n{body}\n",
     )
     assert (evidence.deleted, evidence.deleted_names) == (tables, names)
 

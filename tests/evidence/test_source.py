@@ -493,3 +493,18 @@ def test_classes_of_one_name_that_are_each_others_bases(tmp_path: Path) -> None:
     """
     evidence = read(tmp_path, "from sqlalchemy import select\nselect(Job).where(Job.email == x)", one=twin, two=twin)
     assert not evidence.unread
+
+
+def test_what_the_source_says_beside_its_queries(tmp_path: Path) -> None:
+    """Columns that a helper compares for queries of others, and options of other databases under a condition."""
+    evidence = read(
+        tmp_path,
+        """
+        from app.models import Job
+        def conditions(urgent, engine):
+            options = {"mysql_engine": "InnoDB"} if engine == "mysql" else {}
+            return [Job.urgent == urgent, Job.email == "a"], options
+        """,
+    )
+    assert ("work.job", "urgent") in evidence.varying and ("work.job", "email") not in evidence.varying
+    assert evidence.databases == {"mysql"}

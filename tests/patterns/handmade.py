@@ -54,10 +54,11 @@ def found(
     queries: Iterable[QueryShape] = (),
     inserted: Iterable[str] = (),
     assigned: Iterable[tuple[str, str]] = (),
+    varying: Iterable[tuple[str, str]] = (),
     version: int | None = 18,
 ) -> list[Finding]:
     """The findings of a pattern, in its order."""
     places = dict.fromkeys(inserted, Place("app.py", 1))
-    evidence = Evidence("source", tuple(queries), places, assigned=frozenset(assigned))
+    evidence = Evidence("source", tuple(queries), places, frozenset(assigned), varying=frozenset(varying))
     pattern: Any = registry()[name](target_version=version)
     return list(pattern.detect(Schema("database", tables, server_version=18, evidence=evidence)))

@@ -24,9 +24,10 @@ def module(tmp_path):
     """A function that writes a module, with a marked line or several (``# <- mark``), and imports it."""
     imported = []
 
-    def write(source: str):
+    def write(source: str, folder: str = ""):
         name = f"models_of_a_test_{next(_numbers)}"
-        path = tmp_path / f"{name}.py"
+        path = tmp_path / folder / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
         path.write_text(source)
         spec = importlib.util.spec_from_file_location(name, path)
         found = sys.modules[name] = importlib.util.module_from_spec(spec)
@@ -517,3 +518,40 @@ def test_a_module_with_a_proxy_that_cannot_be_looked_at(module):
     models = module(LAZY)
     place = table(metadata.read(models.metadata), "item").origin.location
     assert place is not None and place.line == models.marks["item"]
+
+
+LIBRARY = """
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+class SlugKey:
+    slug = orm.mapped_column(sa.String(100))
+
+    @orm.declared_attr.directive
+    def __table_args__(cls):
+        return (sa.Index(f"ix_{cls.__tablename__}_slug", "slug", mysql_length=20),)
+"""
+OF_LIBRARY = """
+import sqlalchemy as sa
+from sqlalchemy import orm
+from {} import SlugKey
+
+class Base(orm.DeclarativeBase):
+    pass
+
+class Role(SlugKey, Base):
+    __tablename__ = "role"
+    id = orm.mapped_column(sa.BigInteger, primary_key=True)
+    rank = orm.mapped_column(sa.BigInteger, index=True)
+"""
+
+
+def test_what_a_base_class_of_a_library_declares(module):
+    """No line of the project does; and the library's options name another database."""
+    library = module(LIBRARY, "site-packages")
+    schema = metadata.read(module(OF_LIBRARY.format(library.__name__)).Base.metadata)
+    role = table(schema, "role")
+    assert {column.name: column.origin.library for column in role.columns} == {"slug": True, "id": False, "rank": False}
+    indexes = {index.name.name: index.origin.library for index in role.indexes if index.constraint is None}
+    assert indexes == {"ix_role_slug": True, "ix_role_rank": False}
+    assert schema.metadatas[0].databases == {"mysql"}

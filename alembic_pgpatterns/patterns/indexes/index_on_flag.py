@@ -5,13 +5,16 @@ from dataclasses import replace
 
 from alembic_pgpatterns.evidence.model import Use
 from alembic_pgpatterns.patterns import Action, Basis, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns._growth import KINDS, is_named_list, last_word
+from alembic_pgpatterns.patterns._growth import LISTS, is_named_list, last_word
 from alembic_pgpatterns.patterns.indexes._evidence import counted, queries_on, values_asked, with_condition
 from alembic_pgpatterns.patterns.indexes._shape import beside, definition, replaceable
 from alembic_pgpatterns.remedies.model import Advice, IndexedKey, Remedy, ReplaceIndex
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Index, Schema, Table
 from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.values import columns
+
+PROVES_IS = 17
+"""The first PostgreSQL that sees that `NOT c` follows from `c IS false` (its release notes, "Optimizer")."""
 
 
 class IndexOnFlag(SchemaPattern):
@@ -61,16 +64,24 @@ Table(
                 if flag is not None and index.method in ("btree", "hash") and replaceable(index):
                     finding = self._findings(schema, table, index, flag)
                     # Of a list that people fill by hand, any index is as good, or not needed.
-                    yield finding.but(guess=finding.guess or is_named_list(table) or last_word(table) in KINDS)
+                    yield finding.but(guess=finding.guess or is_named_list(table) or last_word(table) in LISTS)
 
     def _findings(self, schema: Schema, table: Table, index: Index, flag: Column) -> Finding:
         shapes = with_condition(queries_on(schema, table), flag.name, Use)
-        values = values_asked(shapes, flag) or frozenset()
+        evidence = schema.evidence
+        varies = evidence is not None and evidence.may_vary(table.name.schema, table.name.name, flag.name)
+        values = (not varies and values_asked(shapes, flag)) or frozenset()
         value = next(iter(values)) if len(values) == 1 else None
         role = "only" if len(index.keys) == 1 else "first"
+        message = f"the {role} column of {index.name}, {quote(flag.name)}, has two values"
+        if value is not None and flag.type.name == "bool" and not self.allows(PROVES_IS):
+            written = f".is_({value.title()})"
+            message += (
+                f" (before PostgreSQL {PROVES_IS} a query with {written} uses no index WHERE {_equals(flag, value)})"
+            )
         return self.finding(
             at=index,
-            message=f"the {role} column of {index.name}, {quote(flag.name)}, has two values",
+            message=message,
             remedy=_remedy(table, index, flag, value),
             evidence=counted(f"only {value} is searched for", shapes) if value is not None else None,
         )

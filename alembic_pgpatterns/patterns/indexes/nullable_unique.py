@@ -173,8 +173,8 @@ def _other_parent(table: Table, nullable: list[str], members: tuple[str | None, 
 
 
 _IDENTITIES = frozenset({
-    "barcode", "code", "email", "fingerprint", "handle", "hash", "id", "isbn", "issuer", "key", "login", "number",
-    "phone", "ref", "reference", "sku", "slug", "subject", "uid", "username", "uuid",
+    "alias", "barcode", "code", "email", "fingerprint", "handle", "hash", "id", "isbn", "issuer", "key", "login",
+    "nickname", "number", "phone", "ref", "reference", "sku", "slug", "subject", "uid", "username", "uuid",
 })  # fmt: skip
 """Last words of columns with a name that something has elsewhere, which not everything has."""
 

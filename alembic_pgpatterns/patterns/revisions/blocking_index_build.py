@@ -24,6 +24,7 @@ class BlockingIndexBuild(RevisionPattern):
     """
 
     fold = Fold.REVISION
+    weighs_rows = True
     references = (CREATE_INDEX, LOCKS)
     existing = "CREATE TABLE book (id bigint PRIMARY KEY, title text);"
     bad = """

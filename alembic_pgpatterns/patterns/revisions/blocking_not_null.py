@@ -19,6 +19,7 @@ class BlockingNotNull(RevisionPattern):
     """
 
     fold = Fold.REVISION
+    weighs_rows = True
     references = (ALTER_TABLE,)
     existing = "CREATE TABLE book (id bigint PRIMARY KEY, title text);"
     bad = """

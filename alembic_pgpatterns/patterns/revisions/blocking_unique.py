@@ -20,6 +20,7 @@ class BlockingUnique(RevisionPattern):
     """
 
     fold = Fold.REVISION
+    weighs_rows = True
     references = (ALTER_TABLE,)
     existing = "CREATE TABLE book (id bigint PRIMARY KEY, isbn text);"
     bad = """

@@ -29,13 +29,15 @@ class StrongLockThenMore(RevisionPattern):
     application's own transactions.
 
     Change one table per revision, and separate slow work from work under a lock. Reported once per transaction: a
-    warning if rows are changed under the lock, another table is rewritten or gets an exclusion constraint; an info if
-    tables are only locked one after another.
+    warning if rows are changed under the lock, another table is rewritten or gets an exclusion constraint. If tables
+    are only locked one after another it is an info and a guess: each lock is short, and two columns that belong
+    together are better added together, unless the application's transactions lock the same tables the other way round.
 
     Not reported: another index that is built, a constraint that is checked, and an UPDATE of all rows under the lock.
     They have findings of their own, whose remedy takes them out of the transaction.
     """
 
+    weighs_rows = True
     references = (LOCKS,)
     existing = """
         CREATE TABLE author (id bigint PRIMARY KEY);
@@ -90,8 +92,9 @@ class StrongLockThenMore(RevisionPattern):
             "Put it into a revision of its own; where revisions share a transaction, behind an autocommit block.",
             severity=severity,
         )
-        # Two short locks in one transaction are a habit of a team, with one answer for all its revisions.
-        return finding.but(cause="two locks") if severity is Severity.INFO else finding
+        # Two short locks in one transaction are a habit of a team, with one answer for all its revisions. Whether they
+        # meet a transaction of the application that takes them in another order, no run of a revision can tell.
+        return finding.but(cause="two locks", guess=True) if severity is Severity.INFO else finding
 
 
 def _strong(statement: Statement, held: Held) -> dict[Name, str]:

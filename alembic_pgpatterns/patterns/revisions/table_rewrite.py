@@ -36,6 +36,7 @@ class TableRewrite(RevisionPattern):
 
     severity = Severity.ERROR
     fold = Fold.REVISION
+    weighs_rows = True
     references = (ALTER_TABLE,)
     existing = "CREATE TABLE book (id bigint PRIMARY KEY, pages integer, title varchar(50));"
     bad = """

@@ -26,6 +26,7 @@ class UnbatchedDataChange(RevisionPattern):
     """
 
     fold = Fold.REVISION
+    weighs_rows = True
     references = ("https://www.postgresql.org/docs/current/routine-vacuuming.html#VACUUM-FOR-SPACE-RECOVERY",)
     existing = "CREATE TABLE book (id bigint PRIMARY KEY, kind text);"
     bad = """

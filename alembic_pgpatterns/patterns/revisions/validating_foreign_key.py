@@ -31,6 +31,7 @@ class ValidatingForeignKey(RevisionPattern):
     """
 
     fold = Fold.REVISION
+    weighs_rows = True
     references = (ALTER_TABLE,)
     existing = """
         CREATE TABLE author (id bigint PRIMARY KEY);

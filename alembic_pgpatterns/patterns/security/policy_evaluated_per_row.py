@@ -76,7 +76,8 @@ class PolicyEvaluatedPerRow(SchemaPattern):
                         at=policy,
                         message=f"the policy {policy.name} of {table.name} calls {names} once per row",
                         remedy=_remedy(policy, clauses, functions),
-                        cause=f"{policy.using} {policy.check}",
+                        # One helper or habit writes them all, whatever else each compares.
+                        cause=names,
                     )
 
 

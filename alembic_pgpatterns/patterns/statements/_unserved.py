@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from alembic_pgpatterns.patterns import Finding, Severity, StatementPattern
@@ -48,6 +48,7 @@ class NeededIndex:
     """The condition for rows that are not marked as deleted, if it asks for them alone."""
     constant: frozenset[str] = frozenset()
     """Columns of ``equal`` that are compared with a constant of the program: it knows the few values there are."""
+    deletes: bool = False
 
     @property
     def index(self) -> CreateIndex | None:
@@ -91,7 +92,10 @@ class NeededIndex:
     def is_selective(self) -> bool:
         """Whether it asks for few of the rows: not for all of one kind."""
         plain = [name for name in self.equal if not (self._has_few_values(name) or name in self.constant)]
-        spans = [name for name in self.ranges if not self._is_year(name)]
+        if self.deletes and self.ranges and not plain:
+            return False  # what is old is cleared away now and then, and each INSERT would pay for its index
+        # What lies in a range, alone and without a limit, may be one row or nearly all.
+        spans = [name for name in self.ranges if not self._is_year(name) and (self.equal or self.order)]
         return bool(plain or spans or self.order or self.contains)
 
     def is_served(self) -> bool:
@@ -132,7 +136,9 @@ def needed_index(statement: Recorded, schema: Schema) -> NeededIndex | None:
     ):
         return None
     table = schema.table(Name(relation.schemaname or schema.default_schema, relation.relname))
-    return _needed_index(body, table, kind == "select_stmt") if table is not None else None
+    if table is None:
+        return None
+    return replace(_needed_index(body, table, kind == "select_stmt"), deletes=kind == "delete_stmt")
 
 
 def _only_relation(select: Any) -> Any | None:

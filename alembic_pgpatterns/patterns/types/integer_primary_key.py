@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import Linked, Obstacles, checked_columns, together
-from alembic_pgpatterns.patterns._growth import looks_like_a_list
+from alembic_pgpatterns.patterns._growth import looks_like_a_list, stays_short
 from alembic_pgpatterns.patterns.types._whole import LARGEST, Feeding, feeding_sequences, widened
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Schema, Table
 
@@ -24,7 +24,8 @@ class IntegerPrimaryKey(SchemaPattern):
     indexes concurrently, then swap the columns in one short transaction.
 
     A short list (few columns, referenced by others, with a unique name or filled by revisions, and no code that adds
-    rows) is only an info.
+    rows) is only an info. It is a guess, as is a list that people fill by hand, such as teams and roles: its numbers
+    last.
 
     Not reported: keys that do not count up, such as codes and years, and a link table's keys, which change with the
     tables they reference.
@@ -60,7 +61,8 @@ class IntegerPrimaryKey(SchemaPattern):
                 remedy = together(group, obstacles, lambda item: widened(item, WIDE, feeding), lambda _: True)
                 message = f"{column.identifier} ends at {LARGEST[column.type.name]:,}"
                 small = Severity.INFO if looks_like_a_list(schema, table) else None
-                yield self.finding(at=column, message=message, remedy=remedy, severity=small)
+                finding = self.finding(at=column, message=message, remedy=remedy, severity=small)
+                yield finding.but(guess=small is not None or stays_short(schema, table))
 
 
 def is_counted_key(table: Table, column: Column, feeding: Feeding) -> bool:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from alembic_pgpatterns.evidence.model import QueryShape
 from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import checked_columns
 from alembic_pgpatterns.remedies.model import Advice
@@ -19,11 +20,16 @@ class JsonNotJsonb(SchemaPattern):
     and all but the last of duplicate keys, and refuses `\u0000`. So the fix is only described: a person must say
     whether the exact text matters.
 
+    It is a guess where the application's source is known and no query looks into the column: a document that is written
+    and read as a whole costs the same as either.
+
     Arrays and domains are checked too.
     """
 
     severity = Severity.WARNING
     action = Action.SUGGEST
+    of_postgresql = True
+    weighs_queries = True
     fold = Fold.TABLE
     not_when = "Keep json if the exact text matters: signed documents, the order of keys, a log of requests."
     references = ("https://www.postgresql.org/docs/current/datatype-json.html",)
@@ -38,13 +44,30 @@ class JsonNotJsonb(SchemaPattern):
         """Columns of json, through arrays and domains."""
         for _, column in checked_columns(schema):
             if column.type.name == "json" and column.type.schema == "pg_catalog":
-                yield self.finding(
+                finding = self.finding(
                     at=column,
                     message=f"{column.identifier} is kept as text and parsed again at every access",
                     remedy=_advice(column),
                     # That a project has one and not the other is one decision.
                     cause=column.type.decorator or "json",
                 )
+                yield finding.but(guess=_is_read_whole(schema, column))
+
+
+def _is_read_whole(schema: Schema, column: Column) -> bool:
+    """Whether queries of the table are known, and none has the column in a condition, an order or a group.
+
+    Not in models, of which autogenerate asks: a new column costs nothing to change.
+    """
+    if schema.evidence is None or schema.source == "models":
+        return False
+    shapes = schema.evidence.of_table(column.table.schema, column.table.name)
+    return bool(shapes) and not any(shape.distinct or column.name in _looked_into(shape) for shape in shapes)
+
+
+def _looked_into(shape: QueryShape) -> frozenset[str]:
+    keys = {item.column for item in shape.conditions} | {item.column for item in shape.order}
+    return frozenset(keys | {*shape.grouped} | {name for _, name in shape.aggregates})
 
 
 def _advice(column: Column) -> Advice:

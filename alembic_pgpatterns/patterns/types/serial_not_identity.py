@@ -30,6 +30,7 @@ class SerialNotIdentity(SchemaPattern):
 
     severity = Severity.INFO
     action = Action.OFF
+    of_postgresql = True
     references = (
         "https://www.postgresql.org/docs/current/ddl-identity-columns.html",
         "https://wiki.postgresql.org/wiki/Don%27t_Do_This#Don.27t_use_serial",

@@ -37,6 +37,7 @@ class TimestampWithoutTimeZone(SchemaPattern):
 
     severity = Severity.WARNING
     action = Action.SUGGEST
+    of_postgresql = True
     fold = Fold.TABLE
     not_when = (
         "Keep it for clock times of a place that is named elsewhere, such as opening hours or the start of an "

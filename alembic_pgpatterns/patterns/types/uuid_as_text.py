@@ -47,6 +47,7 @@ class UuidAsText(SchemaPattern):
 
     severity = Severity.WARNING
     action = Action.SUGGEST
+    of_postgresql = True
     weighs_queries = True
     not_when = "Keep text if the values only look like UUIDs, or if their exact spelling matters to others."
     Options = Options
@@ -102,7 +103,7 @@ class UuidAsText(SchemaPattern):
         return not holds_uuid(table, column, self.options.names)
 
 
-def holds_uuid(table: Table, column: Column, names: tuple[str, ...] = Options().names) -> bool:
+def holds_uuid(table: Table, column: Column, names: tuple[str, ...]) -> bool:
     """Whether a column of text holds UUIDs: by its name, or by the default that makes one."""
     return _shaped(table, column) and _names_a_uuid(column, names)
 

@@ -4,11 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
-from alembic_pgpatterns.patterns._columns import Linked, checked_columns
-from alembic_pgpatterns.patterns._words import names_any
+from alembic_pgpatterns.patterns._columns import checked_columns
 from alembic_pgpatterns.patterns.types._text import GUESSED, KeepLimit, as_text
-from alembic_pgpatterns.patterns.types.uuid_as_text import LENGTHS, holds_uuid
-from alembic_pgpatterns.schema.model import Column, DataType, Schema
+from alembic_pgpatterns.schema.model import DataType, Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +33,10 @@ class VarcharLength(SchemaPattern):
 
     Changing to `text` rewrites no row. A limit that says nothing (255, 1000 and the like: `guessed_limits`) goes away.
     Any other may be a rule that somebody wrote, so the fix keeps it as a CHECK (`keep_limit`), and the finding is an
-    info. The CHECK has a name and can be replaced with NOT VALID and VALIDATE, without a lock that blocks writes.
-    Columns that foreign keys connect change together or not at all; the CHECK is on the one that they reference.
+    info, and a guess: the column refuses the same values before and after. The CHECK has a name and can be replaced
+    with NOT VALID and VALIDATE, without a lock that blocks writes.
 
-    A digest in hexadecimal has the length of its algorithm, and uuid-as-text says what to do about UUIDs: for both it
-    is a guess.
+    Columns that foreign keys connect change together or not at all; the CHECK is on the one that they reference.
 
     Not reported: `varchar` without a length, columns whose type a TypeDecorator chooses (unless `type_decorators` is
     set), and `Enum(native_enum=False)`. Only described: a column under a view, of a domain, or in a partition key, and
@@ -48,6 +45,7 @@ class VarcharLength(SchemaPattern):
 
     severity = Severity.WARNING
     action = Action.ENFORCE
+    of_postgresql = True
     fold = Fold.TABLE
     not_when = "Keep it if another system reads the length from the catalog, as some reporting tools do."
     Options = Options
@@ -78,26 +76,9 @@ class VarcharLength(SchemaPattern):
                     # So is the habit of writing 255.
                     cause="guessed limits" if is_guessed else "chosen limits",
                 )
-                yield finding.but(guess=_is_digest(column) or _is_uuid(schema, column))
+                yield finding.but(guess=not is_guessed)
 
     def _is_checked(self, kind: DataType) -> bool:
         if kind.name != "varchar" or kind.length is None:
             return False
         return not kind.decorated or (self.options.type_decorators and not kind.labels)
-
-
-_DIGESTS = ("hash", "digest", "checksum", "fingerprint", "md5", "sha1", "sha256", "sha512")
-_DIGEST_LENGTHS = frozenset({32, 40, 56, 64, 96, 128})
-
-
-def _is_digest(column: Column) -> bool:
-    """A digest in hexadecimal: its length is the algorithm's, and no longer one will come."""
-    return column.type.length in _DIGEST_LENGTHS and names_any(column.name, _DIGESTS)
-
-
-def _is_uuid(schema: Schema, column: Column) -> bool:
-    """Whether it, or a column that foreign keys tie to it, holds UUIDs: uuid-as-text says what to do about that."""
-    if column.type.length not in LENGTHS:
-        return False
-    members = ((schema.table(item.table), item) for item in schema.fact(Linked).group(column).columns)
-    return any(table is not None and holds_uuid(table, item) for table, item in members)

@@ -79,8 +79,7 @@ class Origins:
         """The line of the attribute (maybe in a mixin), or of the Column call."""
         table = column.table
         origin = self._origin(self._column_location(column), column.info, table.info, table.metadata.info)
-        call = self._column_call(column)
-        return origin if call is None else replace(origin, call=call)
+        return replace(origin, call=self._column_call(column) or origin.call, library=self._is_of_library(column))
 
     def of_metadata(self, metadata: MetaData) -> Origin:
         """The line of ``metadata`` in the declarative base, of that class, or of the MetaData call.
@@ -125,10 +124,13 @@ class Origins:
         # An EXCLUDE constraint may hold a plain column() without ``info``.
         of_models = [column for column in columns if isinstance(column, Column)]
         infos = [part.info for part in (*more, *of_models)]
-        location = self._item_location(item, of_models)
+        written = self._written_location(item, of_models)
+        location = written or self._column_or_table_location(item, of_models)
         origin = self._origin(location, item.info, *infos, table.info, table.metadata.info)
-        call = self._column_call(of_models[0]) if of_models and of_models[0].table is table else None
-        return origin if call is None else replace(origin, call=call)
+        of_table = bool(of_models) and of_models[0].table is table
+        library = written is None and of_table and all(map(self._is_of_library, of_models))
+        call = self._column_call(of_models[0]) if of_table else None
+        return replace(origin, call=call or origin.call, library=library)
 
     def factory_default(self, column: Column[Any]) -> str | None:
         """``default_factory`` of SQLModel fields and MappedAsDataclass, which the column does not know."""
@@ -211,15 +213,26 @@ class Origins:
         bases = (base for class_ in classes for base in class_.__mro__)
         return "Field" if any(base.__module__.partition(".")[0] == "sqlmodel" for base in bases) else None
 
-    def _item_location(self, item: Any, columns: list[Column[Any]]) -> Location | None:
+    def _is_of_library(self, column: Column[Any]) -> bool:
+        """Whether a base class from an installed package declares the column, and no class of the project."""
+        names = {str(column.name), str(column.key)}
+        classes = self._classes.get(column.table, ())
+        sources = (source for class_ in classes for _, source in self._class_sources(class_))
+        if any(names & source.attributes.keys() for source in sources):
+            return False
+        bases = (base for class_ in classes for base in class_.__mro__ if _installed_beside(base, class_))
+        return any(names & {*vars(base), *inspect.get_annotations(base)} for base in bases)
+
+    def _written_location(self, item: Any, columns: list[Column[Any]]) -> Location | None:
+        """Where the project declares the item itself."""
         name = str(item.name) if item.name is not None else None
         if name is not None:
             for source in self._files(_table_of(item)):
                 if name in source.items:
                     return source.at(source.items[name])
-        call = self._call_location(item, columns)
-        if call is not None:
-            return call
+        return self._call_location(item, columns)
+
+    def _column_or_table_location(self, item: Any, columns: list[Column[Any]]) -> Location | None:
         if len(columns) == 1 and columns[0].table is _table_of(item):
             return self._column_location(columns[0])
         return self._table_location(_table_of(item))

@@ -31,6 +31,7 @@ from alembic_pgpatterns.schema.metadata.constraints import (
 from alembic_pgpatterns.schema.metadata.indexes import backing_index, read_exclusion, read_index
 from alembic_pgpatterns.schema.metadata.names import final_name, model_dialect
 from alembic_pgpatterns.schema.metadata.origins import Origins
+from alembic_pgpatterns.schema.metadata.other_databases import other_databases
 from alembic_pgpatterns.schema.metadata.others import read_relationships, read_sequences
 from alembic_pgpatterns.schema.metadata.partitions import partitioning
 from alembic_pgpatterns.schema.metadata.types import ModelTypes
@@ -211,4 +212,5 @@ def _metadata(context: Context, metadata: MetaData, number: int) -> ModelMetaDat
         origin=context.origins.of_metadata(metadata),
         check_template=template if isinstance(template, str) else None,
         index_template=_index_template(convention),
+        databases=other_databases(metadata),
     )
