@@ -22,7 +22,7 @@ from tests import projects
 from tests.tracing import inside
 from tests.wall.production import Production, production
 
-BOOK = 'op.create_table("book", sa.Column("id", sa.BigInteger, primary_key=True), sa.Column("title", sa.String(9)))'
+BOOK = 'op.create_table("book", sa.Column("id", sa.BigInteger, primary_key=True), sa.Column("title", sa.String(255)))'
 PATTERN = '''
 {head}
 from alembic_pgpatterns.patterns import Action, SchemaPattern
@@ -85,7 +85,7 @@ def test_they_are_left_alone_where_changed_models_are_checked(tmp_path: Path) ->
     project.sql(
         "a1",
         "CREATE TABLE author (id bigserial PRIMARY KEY); CREATE TABLE book (id bigserial PRIMARY KEY, author_id bigint "
-        "CONSTRAINT book_author_id_fkey REFERENCES author, title varchar(80))",
+        "CONSTRAINT book_author_id_fkey REFERENCES author, title varchar(255))",
     )
     run = project.alembic("pgfix", "--all", "--models")
     assert "Models and database agree" in run.stdout, run.stderr
@@ -157,7 +157,7 @@ def test_they_do_so_beside_a_database_in_use_and_in_a_rehearsal(
     project.revision("a1", BOOK)
     project.write("pyproject.toml", '[tool.alembic_pgpatterns]\nplugins = ["ours"]\n')
     project.write("ours.py", OURS.replace("{head}", CONNECTS + DRIVER).replace("{port}", str(real.port)))
-    database.execute("CREATE TABLE book (id bigint PRIMARY KEY, title varchar(9))")
+    database.execute("CREATE TABLE book (id bigint PRIMARY KEY, title varchar(255))")
     arguments = command.split()
     if "--live" in arguments:
         arguments.append(database.url.render_as_string(hide_password=False))

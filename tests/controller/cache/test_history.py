@@ -48,8 +48,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> projects.Project
     project = projects.make(tmp_path)
     project.write("models.py", BOOK)
     project.env(models=MODELS)
-    add(project, "r0", 'op.execute("CREATE TABLE book (id bigint PRIMARY KEY, title varchar(9))")', None)
-    add(project, "r1", 'op.add_column("book", sa.Column("isbn", sa.String(13)))', "r0")
+    add(project, "r0", 'op.execute("CREATE TABLE book (id bigint PRIMARY KEY, title varchar(255))")', None)
+    add(project, "r1", 'op.add_column("book", sa.Column("isbn", sa.String(255)))', "r0")
     add(project, "r2", 'op.create_index("ix_book_title", "book", ["title"])', "r1", 'op.drop_index("ix_book_title")')
     return project
 
@@ -93,7 +93,7 @@ def test_what_did_not_change_does_not_run_again(project) -> None:
 def test_only_a_new_revision_runs(project) -> None:
     checked(project)
     ran(project)
-    add(project, "r3", 'op.add_column("book", sa.Column("kind", sa.String(5)))', "r2")
+    add(project, "r3", 'op.add_column("book", sa.Column("kind", sa.String(255)))', "r2")
     warm = checked(project)
     assert ran(project) == "r3"
     assert [f.revision for f in warm.findings if "kind" in f.fingerprint] == ["r3"]
@@ -321,7 +321,7 @@ def test_several_databases_and_variables(project, monkeypatch) -> None:
     settings = {"env": {"PGP_TEST_URL": "{url}"}}
     cold = checked(project, **settings)
     assert ran(project) == "r0 r1 r2"
-    add(project, "r3", 'op.add_column("book", sa.Column("kind", sa.String(5)))', "r2")
+    add(project, "r3", 'op.add_column("book", sa.Column("kind", sa.String(255)))', "r2")
     warm = checked(project, **settings)
     assert ran(project) == "r3"
     assert set(told(cold)) < set(told(warm)) == set(told(checked(project, cache=False, **settings)))
@@ -451,7 +451,7 @@ def test_env_py_that_makes_what_models_declare_depends_on_them(project) -> None:
     project.write("models.py", BOOK.replace('"book"', '"shelf"'))
     project.write("migrations/env.py", text.replace(call, f"        {making}\n{call}"))
     checked(project)
-    project.write("models.py", BOOK.replace('"book"', '"shelf"').replace("sa.Text", "sa.String(7)"))
+    project.write("models.py", BOOK.replace('"book"', '"shelf"').replace("sa.Text", "sa.String(255)"))
     warm = checked(project)
     assert "varchar-length public.shelf.title" in {finding.fingerprint for finding in warm.findings}
 
