@@ -6,13 +6,14 @@ import argparse
 import contextlib
 import errno
 import os
+import signal
 import sys
 import tempfile
 import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 FINDINGS = 1
 WRONG_USE = 2
@@ -31,6 +32,7 @@ def end(config: Any, run: Callable[[Any, argparse.Namespace], int | None]) -> No
     """
     options = config.cmd_opts or argparse.Namespace()
     _let_warnings_be_warnings()
+    _exchange_handler(signal.default_int_handler, _interrupt)
     try:
         _demand_folder()
         status = _status(config, options, run)
@@ -39,8 +41,23 @@ def end(config: Any, run: Callable[[Any, argparse.Namespace], int | None]) -> No
         if getattr(options, "raiseerr", False) or isinstance(error, SystemExit):
             raise
         status = _after(error, options)
+    finally:
+        _exchange_handler(_interrupt, signal.default_int_handler)
     if status:
         sys.exit(status)
+
+
+def _interrupt(number: int, frame: Any) -> NoReturn:
+    """Ignore Ctrl-C after the first one, to the end of the program: a second one would end the tidying up halfway."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _exchange_handler(old: Any, new: Any) -> None:
+    # Not where the caller has a handler of its own, or ignores it. Only the main thread may set one.
+    if signal.getsignal(signal.SIGINT) is old:
+        with contextlib.suppress(ValueError):
+            signal.signal(signal.SIGINT, new)
 
 
 def _let_warnings_be_warnings() -> None:
