@@ -23,6 +23,7 @@ from alembic_pgpatterns.fix.model_syntax import (
     item_names,
     keyword_of,
     makes_table,
+    may_be_dictionary,
     refers,
     space_after,
     table_args_line,
@@ -345,8 +346,8 @@ class Editor(cst.CSTTransformer):
         """The new elements after the others but before a final dictionary, in the same layout."""
         elements = list(value.elements)
         # SQLAlchemy reads a dictionary of options only where it is the last element ("Declarative Table
-        # Configuration").
-        options = [elements.pop()] if elements and is_dictionary(elements[-1].value) else []
+        # Configuration"). A name there may be that of one.
+        options = [elements.pop()] if elements and may_be_dictionary(elements[-1].value) else []
         between = comma_between([*elements, *options], value)
         new = [cst.Element(self._made_index(edit)) for edit in remaining_edits]
         last = (options or elements)[-1].comma if (options or elements) else cst.Comma()

@@ -129,6 +129,11 @@ def is_dictionary(value: cst.BaseExpression) -> bool:
     return isinstance(value, cst.Dict) or (isinstance(value, cst.Call) and called_name(value) == "dict")
 
 
+def may_be_dictionary(value: cst.BaseExpression) -> bool:
+    """Whether it is a dictionary, or something whose value the source does not show here, such as a name."""
+    return is_dictionary(value) or not isinstance(value, cst.Call)
+
+
 def is_from(node: cst.ImportFrom, package: str) -> bool:
     """Whether names are imported from a package: ``from sqlalchemy.orm import …``."""
     return not node.relative and node.module is not None and get_full_name_for_node(node.module) == package

@@ -122,6 +122,8 @@ def test_qualified_names_stay_qualified() -> None:
         ('(a, {"schema": "x"})', '(a, Index("ix_book_id_title", "id", "title"), {"schema": "x"})'),
         ('{"comment": "x"}', '(Index("ix_book_id_title", "id", "title"), {"comment": "x"})'),
         ("(a, dict(x=1))", '(a, Index("ix_book_id_title", "id", "title"), dict(x=1))'),
+        ("(a, OPTIONS)", '(a, Index("ix_book_id_title", "id", "title"), OPTIONS)'),
+        ("(OPTIONS,)", '(Index("ix_book_id_title", "id", "title"), OPTIONS,)'),
         ("()", '(Index("ix_book_id_title", "id", "title"),)'),
     ],
 )
