@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from alembic_pgpatterns.config.settings import SettingsError
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.output.files import demand_regular
 
-# This process starts git, and no code of the project: no hook (read-tree runs post-index-change), no monitor of files.
+# This process starts git, and no code of the project: no hook (read-tree runs post-index-change), no monitor of files,
+# no filter of contents (as git-lfs has). Nothing is fetched either: a partial clone would ask its remote for contents.
 _NO_PROGRAMS = ("-c", f"core.hooksPath={os.devnull}", "-c", "core.fsmonitor=false")
+_NO_TRANSPORT = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1"}
+_FILTERS = ("clean", "smudge", "process")
+_READS_CONTENTS = ("read-tree", "checkout-index", "diff")
 
 
 def git(folder: Path, flag: str, *arguments: str, variables: Mapping[str, str] | None = None) -> str:
@@ -27,27 +32,57 @@ def git(folder: Path, flag: str, *arguments: str, variables: Mapping[str, str] |
 
     Raises:
         SettingsError: git refuses: no repository, no such reference.
-        PgPatternsError: there is no git, or it does not come to an end.
+        PgPatternsError: there is no git, it does not come to an end, or a partial clone lacks what it reads.
     """
     _demand_regular_files(folder, flag)
-    environment = {**os.environ, **(variables or {})}
+    names = _run(folder, flag, ["config", "--null", "--name-only", "--list"], variables).stdout.split("\0")
+    done = _run(folder, flag, [*_without_filters(names, flag), *arguments], variables)
+    if not done.returncode:
+        return done.stdout
+    message = done.stderr.strip() or "there is no common ancestor"
+    if arguments[0] in _READS_CONTENTS and any(_PROMISOR.match(name) for name in names):
+        raise PgPatternsError(
+            f"{flag}: git {arguments[0]}: this partial clone lacks contents, and nothing is fetched here. "
+            f"Fetch them first: `git fetch --refetch --no-filter`. ({message})"
+        )
+    raise SettingsError(f"{flag}: git {arguments[0]}: {message}")
+
+
+def _run(
+    folder: Path, flag: str, arguments: Sequence[str], variables: Mapping[str, str] | None
+) -> subprocess.CompletedProcess[str]:
     try:
-        done = subprocess.run(
+        return subprocess.run(
             ["git", "-C", str(folder), *_NO_PROGRAMS, *arguments],
             capture_output=True,
             text=True,
             check=False,
-            env=environment,
+            env={**os.environ, **_NO_TRANSPORT, **(variables or {})},
             timeout=LIMIT,
         )
     except subprocess.TimeoutExpired as error:
-        raise PgPatternsError(f"{flag}: git {arguments[0]} ran for longer than {LIMIT} s and was ended.") from error
+        raise PgPatternsError(f"{flag}: git ran for longer than {LIMIT} s and was ended.") from error
     except OSError as error:
         raise PgPatternsError(f"{flag} needs git: {error}") from error
-    if done.returncode:
-        message = done.stderr.strip() or "there is no common ancestor"
-        raise SettingsError(f"{flag}: git {arguments[0]}: {message}")
-    return done.stdout
+
+
+def _without_filters(names: Iterable[str], flag: str) -> Iterator[str]:
+    """Arguments of git that turn off the filters of its configuration.
+
+    Raises:
+        PgPatternsError: the name of one cannot be written as such an argument.
+    """
+    filters = {name.rpartition(".")[0] for name in names if name.startswith("filter.")}
+    for name in sorted(filters):
+        if "=" in name:
+            raise PgPatternsError(
+                f"{flag}: git's configuration has {name!r}: it runs a program, and cannot be left out."
+            )
+        yield from itertools.chain.from_iterable(("-c", f"{name}.{each}=") for each in _FILTERS)
+        yield from ("-c", f"{name}.required=false")
+
+
+_PROMISOR = re.compile(r"remote\..*\.promisor|extensions\.partialclone")
 
 
 def _demand_regular_files(folder: Path, flag: str) -> None:

@@ -46,6 +46,13 @@ def dropped_tables() -> list[ops.MigrateOperation]:
     return [ops.DropTableOp.from_table(parent), ops.DropTableOp.from_table(child)]
 
 
+def target_and_user_dropped() -> list[ops.MigrateOperation]:
+    metadata = MetaData()
+    Table("author", metadata, Column("name", Text, unique=True))
+    user = Table("book", metadata, Column("writer", Text, ForeignKey("author.name", name="fk")))
+    return [ops.DropTableOp.from_table(user), ops.DropConstraintOp("uq", "author", "unique")]
+
+
 def new_tables() -> list[ops.MigrateOperation]:
     metadata = MetaData()
     key = ForeignKey("author.id", name="fk", use_alter=True)
@@ -79,6 +86,8 @@ EXAMPLES: dict[str, list[ops.MigrateOperation]] = {
     "with_column_checks": [ops.AddColumnOp("book", Column("pages", Integer, CheckConstraint("pages > 0", name="ck")))],
     "with_late_foreign_keys": new_tables(),
     "with_ordered_drops": dropped_tables(),
+    "with_names_freed_first": [ops.CreateIndexOp("ix", "author", ["name"]), ops.DropIndexOp("ix", "book")],
+    "with_keys_dropped_first": target_and_user_dropped(),
     "with_keys_after_uniques": [
         key(column="name", target="name"),
         ops.CreateUniqueConstraintOp("uq", "author", ["name"]),

@@ -10,6 +10,7 @@ import pytest
 
 from alembic_pgpatterns.config.settings import SettingsError
 from alembic_pgpatterns.controller.git import common_ancestor, write_tree
+from alembic_pgpatterns.controller.git import git as ours
 from alembic_pgpatterns.errors import PgPatternsError
 
 
@@ -73,6 +74,45 @@ def test_git_runs_no_program_of_the_repository(name: str, upstream: Path, tmp_pa
     (tmp_path / "copy").mkdir()
     write_tree(upstream, "--old-code", "main", tmp_path / "copy")
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("kind", ["smudge", "process", "clean"])
+def test_git_runs_no_filter_of_the_repository(kind: str, upstream: Path, tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\ncat\n")
+    program.chmod(0o755)
+    (upstream / "models.py").write_text("first")
+    (upstream / ".gitattributes").write_text("*.py filter=own")
+    git(upstream, "add", ".")
+    git(upstream, "commit", "-qm", "third")
+    git(upstream, "config", f"filter.own.{kind}", str(program))
+    git(upstream, "config", "filter.own.required", "true")
+    (upstream / "models.py").write_text("second")
+    (tmp_path / "copy").mkdir()
+    write_tree(upstream, "--old-code", "main", tmp_path / "copy")
+    ours(upstream, "--diff-base", "diff", "--name-only", "HEAD")
+    assert (tmp_path / "copy" / "models.py").read_text() == "first"
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_filter_that_cannot_be_left_out(upstream: Path) -> None:
+    with (upstream / ".git" / "config").open("a") as file:
+        file.write('[filter "a=b"]\n  clean = touch it\n')
+    with pytest.raises(PgPatternsError, match=r"filter\.a=b"):
+        common_ancestor(upstream, "--diff-base", "work")
+
+
+def test_a_partial_clone_fetches_nothing(upstream: Path, tmp_path: Path) -> None:
+    (upstream / "models.py").write_text("first")
+    git(upstream, "add", ".")
+    git(upstream, "commit", "-qm", "third")
+    git(upstream, "config", "uploadpack.allowFilter", "true")
+    clone, copy = tmp_path / "clone", tmp_path / "copy"
+    copy.mkdir()
+    git(tmp_path, "clone", "-q", "--no-checkout", "--filter=blob:none", f"file://{upstream}", str(clone))
+    with pytest.raises(PgPatternsError, match=r"`git fetch --refetch --no-filter`") as raised:
+        write_tree(clone, "--old-code", "origin/main", copy)
+    assert not isinstance(raised.value, SettingsError)
 
 
 def test_a_pipe_in_place_of_a_file_of_git_is_an_error_and_no_wait(upstream: Path) -> None:

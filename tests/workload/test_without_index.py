@@ -139,8 +139,8 @@ def test_a_query_of_the_source_is_a_guess_where_nothing_speaks_for_many_rows(
 @pytest.mark.parametrize(
     ("condition", "rows", "expected"),
     [
-        ("created_at > $1", 999, []),
-        ("created_at > $1", 5_000, [False]),
+        ("created_at = $1", 999, []),
+        ("created_at = $1", 5_000, [False]),
         ("document @> $1", 20_000, []),  # GIN costs too much there, as pgadvise says too
         ("document @> $1", 50_000, [False]),
     ],
