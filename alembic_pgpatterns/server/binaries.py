@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.server.find_account import server_account
+from alembic_pgpatterns.server.process import environment, fence
 
 OLDEST = 140000
 """The oldest supported PostgreSQL: 14, as ``server_version_num``."""
@@ -98,10 +100,7 @@ def _has_extension(binaries: Binaries, name: str) -> bool:
 def _share_folder(binaries: Binaries) -> Iterator[Path]:
     """The folder of its files as pg_config says, where that is installed."""
     try:
-        answer = subprocess.run(
-            [binaries.directory / "pg_config", "--sharedir"], capture_output=True, text=True, check=True, timeout=60
-        )
-        yield Path(answer.stdout.strip())
+        yield Path(_answer(binaries.directory / "pg_config", "--sharedir").strip())
     except (OSError, subprocess.SubprocessError):
         return
 
@@ -154,10 +153,31 @@ def _read(directory: Path, source: str) -> Binaries:
 
 def _version(postgres: Path) -> int:
     try:
-        answer = subprocess.run([postgres, "--version"], capture_output=True, text=True, check=True, timeout=60)
+        answer = _answer(postgres, "--version")
     except (OSError, subprocess.SubprocessError) as error:
         raise _Unusable(f"postgres --version failed: {error}") from error
-    match = re.search(r"\(PostgreSQL\) (\d+)(?:\.(\d+))?", answer.stdout)
+    match = re.search(r"\(PostgreSQL\) (\d+)(?:\.(\d+))?", answer)
     if not match:
-        raise _Unusable(f"postgres --version says {answer.stdout.strip()!r}")
+        raise _Unusable(f"postgres --version says {answer.strip()!r}")
     return int(match[1]) * 10000 + int(match[2] or 0)
+
+
+def _answer(program: Path, flag: str) -> str:
+    """What a program prints. It may be the project's: it has the server's fences, and for root the server's account.
+
+    Not where that account cannot reach it: the embedded package of root's own environment.
+    """
+    account = server_account()
+    switch = account.switch() if account.reaches(program) else {}
+    answer: subprocess.CompletedProcess[str] = subprocess.run(
+        [program.absolute(), flag],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        cwd="/",
+        env=environment(),
+        preexec_fn=fence,
+        **switch,
+    )
+    return answer.stdout

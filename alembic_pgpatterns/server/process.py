@@ -62,7 +62,7 @@ def start(
         env=environment() | {watchdog.MARK: f"{cwd}/"},
         # Ctrl-C in a terminal goes to the whole process group. The server must live until the clean-up has stopped it.
         start_new_session=True,
-        preexec_fn=lambda: _fence(version, between),
+        preexec_fn=lambda: _prepare(version, between),
         **account.switch(),
     )
 
@@ -72,14 +72,22 @@ def is_fenced(version: int) -> bool:
     return (version >= _STATISTICS_BY_UDP and seccomp.available()) or landlock.abi() >= landlock.NETWORK
 
 
-def _fence(version: int, between: Callable[[], None] | None) -> None:
-    """PostgreSQL accepts connections and opens none. If the kernel lacks one fence, the other must do."""
-    if between is not None:
-        between()
+def fence(version: int = _STATISTICS_BY_UDP) -> None:
+    """From now on this process connects nowhere. If the kernel lacks one fence, the other must do.
+
+    Args:
+        version: ``server_version_num`` of the server that it becomes; not given for PostgreSQL's other programs.
+    """
     with contextlib.suppress(OSError):
         landlock.restrict()
     if version >= _STATISTICS_BY_UDP:
         seccomp.refuse_connections()
+
+
+def _prepare(version: int, between: Callable[[], None] | None) -> None:
+    if between is not None:
+        between()
+    fence(version)
 
 
 def run_quietly(command: list[Any], account: Account, cwd: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -288,6 +289,20 @@ def test_binaries_are_found_in_order(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     (tmp_path / "postgres").symlink_to(found.postgres)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert find_binaries().directory == found.directory and find_binaries().source == "PATH"
+
+
+def test_a_program_that_is_asked_for_its_version_connects_nowhere(tmp_path: Path) -> None:
+    """The folder may be the project's own: the setting ``postgres``."""
+    tmp_path.chmod(0o755)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0.2)
+        connects = f"exec 3<>/dev/tcp/127.0.0.1/{listening.getsockname()[1]}"
+        for name in ("postgres", "initdb"):
+            (tmp_path / name).write_text(f"#!/bin/bash\n{connects}\necho 'postgres (PostgreSQL) 18.6'\n")
+            (tmp_path / name).chmod(0o755)
+        assert find_binaries(tmp_path).version == 180006
+        with pytest.raises(TimeoutError):
+            listening.accept()
 
 
 def test_no_postgresql_at_all_names_the_ways_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
