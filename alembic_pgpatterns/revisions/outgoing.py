@@ -174,4 +174,27 @@ def _connects(statement: Any) -> str | None:
         name = call.funcname[-1].string.sval
         if name.startswith(_DBLINK):
             return f"The function {name}"
-    return None
+    return _gives_another_name(kind, getattr(statement, kind)) if kind in _NAMING else None
+
+
+def _gives_another_name(kind: str, node: Any) -> str | None:
+    """A statement by which one of dblink's functions can be called by a name that does not show it."""
+    if kind == "rename_stmt" and node.rename_type not in _ROUTINES:
+        return None
+    if kind == "create_function_stmt" and not _is_in_c(node):
+        return None
+    if kind == "define_stmt" and node.kind not in _OVER_ROUTINES:
+        return None
+    names = (string.sval for string in postgast.find_nodes(node, pg.String))
+    name = next((name for name in names if name.startswith(_DBLINK)), None)
+    return f"Another name for the function {name}" if name is not None else None
+
+
+def _is_in_c(node: Any) -> bool:
+    options = (option.def_elem for option in node.options)
+    return any(option.defname == "language" and option.arg.string.sval.lower() == "c" for option in options)
+
+
+_NAMING = ("rename_stmt", "create_function_stmt", "define_stmt")
+_ROUTINES = (pg.OBJECT_FUNCTION, pg.OBJECT_ROUTINE)
+_OVER_ROUTINES = (pg.OBJECT_OPERATOR, pg.OBJECT_AGGREGATE)

@@ -21,8 +21,11 @@ from alembic_pgpatterns.server import drivers
 from alembic_pgpatterns.server.real_database import RealDatabase, real_database
 
 _MARK = "pgpatterns.redirected"
-_CONNECTING = ("subscription", "dblink", "program", "foreign schema", "hostaddr")
-"""Only statements with one of these words can make the server connect. The parse tree then says what they do."""
+_CONNECTING = ("subscription", "dblink", "program", "foreign schema", "hostaddr", 'u&"')
+"""Only statements with one of these can make the server connect. The parse tree then says what they do.
+
+``U&"…"`` is a name with escapes, which may be any of them.
+"""
 _LOGGING = ("log_statement", "log_min_messages", "log_error_verbosity", "log_min_error_statement", "log_line_prefix")
 """The settings of the server's log that a check reads."""
 

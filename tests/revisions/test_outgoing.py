@@ -24,6 +24,9 @@ def run(sql: str, *, in_transaction: bool = False, fenced: bool = True) -> str:
         "ALTER SUBSCRIPTION s SET (slot_name = NONE)",
         "DROP SUBSCRIPTION s",
         "CREATE PUBLICATION p FOR ALL TABLES; SELECT 'subscription'",
+        "ALTER TABLE dblink_log RENAME TO log",
+        "CREATE FUNCTION dblink_count() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE TYPE dblink_state",
     ],
 )
 @pytest.mark.parametrize("fenced", [True, False])
@@ -67,6 +70,11 @@ def test_a_slot_inside_of_a_transaction_is_refused_as_the_server_does() -> None:
         "DO $$ BEGIN DROP SUBSCRIPTION s; END $$",
         "IMPORT FOREIGN SCHEMA a FROM SERVER s INTO b",
         "CREATE SERVER s FOREIGN DATA WRAPPER postgres_fdw OPTIONS (hostaddr '10.0.0.1')",
+        'SELECT U&"\\0064blink_connect"($$host=prod$$)',
+        "CREATE FUNCTION f(text) RETURNS text LANGUAGE c AS '$libdir/dblink', 'dblink_connect'",
+        "CREATE OPERATOR ### (PROCEDURE = dblink_connect, RIGHTARG = text)",
+        "CREATE AGGREGATE a(text) (SFUNC = public.dblink_connect, STYPE = text)",
+        "DO $$ BEGIN ALTER FUNCTION dblink_connect(text) RENAME TO f; END $$",
     ],
 )
 def test_where_nothing_keeps_the_server_it_is_refused(sql: str) -> None:
