@@ -82,6 +82,21 @@ def test_a_project_that_means_this_very_server_is_redirected_too(driver: str, th
         assert connection.execute("SELECT count(*) FROM pg_roles WHERE rolname = 'app'").fetchone() == (0,)
 
 
+@pytest.mark.parametrize("sql", ["SELECT 'dblink'", 'SELECT U&"\\0063oalesce"(1)', "SELECT 1"])
+def test_statements_that_may_connect_are_looked_at_first(sql: str, theirs: ThrowawayServer) -> None:
+    """A name with escapes may be any function's."""
+    seen: list[str] = []
+
+    def look(statement: str, in_transaction: bool) -> str:
+        seen.append(statement)
+        return "SELECT 2"
+
+    engine = create_engine("postgresql+psycopg://u@db.invalid/app", poolclass=NullPool)
+    with external_server(theirs.url()) as server, redirect(server, statement=look), engine.connect() as connection:
+        connection.exec_driver_sql(sql)
+    assert [statement for statement in seen if "SELECT" in statement] == ([] if sql == "SELECT 1" else [sql])
+
+
 def test_asyncpg_goes_there_with_the_password(theirs: ThrowawayServer) -> None:
     import asyncio
 
