@@ -70,6 +70,8 @@ def _hold_section(module: str, test: str, text: str) -> None:
     parts = _SECTION.split(path.read_text(encoding="utf-8")) if path.exists() else [""]
     sections = dict(zip(parts[1::2], parts[2::2], strict=True))
     if os.environ.get("PGPATTERNS_WRITE_MESSAGES"):
+        if os.environ.get("PYTEST_XDIST_WORKER"):
+            pytest.fail("several processes would overwrite each other's sections: write messages with -n 0")
         sections[test] = text
         written = (f"=== {name}\n{sections[name]}" for name in sorted(sections) if sections[name])
         path.write_text("".join(written), encoding="utf-8")

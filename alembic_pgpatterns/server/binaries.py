@@ -9,12 +9,12 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.server.find_account import server_account
 from alembic_pgpatterns.server.process import environment, fence
+from alembic_pgpatterns.server.programs import Binaries
 
 OLDEST = 140000
 """The oldest supported PostgreSQL: 14, as ``server_version_num``."""
@@ -28,28 +28,6 @@ _WELL_KNOWN = (
     ("/usr/local/pgsql", "bin"),  # built from source
     ("/usr/libexec", "postgresql*"),  # Alpine
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Binaries:
-    """The PostgreSQL programs of one installation.
-
-    ``version`` is the program's ``server_version_num`` (180006 for 18.6); ``source`` is for messages.
-    """
-
-    directory: Path
-    version: int
-    source: str
-
-    @property
-    def postgres(self) -> Path:
-        """The server program."""
-        return self.directory / "postgres"
-
-    @property
-    def initdb(self) -> Path:
-        """The program that makes a new cluster."""
-        return self.directory / "initdb"
 
 
 def find_binaries(directory: Path | None = None) -> Binaries:

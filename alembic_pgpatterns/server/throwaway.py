@@ -22,11 +22,12 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.fences import libpq
 from alembic_pgpatterns.server import cluster, files, process
 from alembic_pgpatterns.server.account import Account
-from alembic_pgpatterns.server.binaries import Binaries, find_binaries
+from alembic_pgpatterns.server.binaries import find_binaries
 from alembic_pgpatterns.server.find_account import server_account
 from alembic_pgpatterns.server.folder import RunFolder, run_folder, sweep
 from alembic_pgpatterns.server.installation import reachable
 from alembic_pgpatterns.server.lost import is_lost, refusal
+from alembic_pgpatterns.server.programs import Binaries
 from alembic_pgpatterns.server.server_settings import OWN_SESSION, SETTINGS
 from alembic_pgpatterns.server.subscriptions import drop_database
 

@@ -17,8 +17,8 @@ from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.output.files import read_text
 from alembic_pgpatterns.runner.digest import digest, digest_of
 from alembic_pgpatterns.server import cluster
-from alembic_pgpatterns.server.binaries import Binaries
 from alembic_pgpatterns.server.find_account import server_account
+from alembic_pgpatterns.server.programs import Binaries
 
 _PACKAGE = Path(__file__).parents[2]
 

@@ -6,6 +6,12 @@ from alembic_pgpatterns.patterns import Finding, Fold, RevisionPattern
 from alembic_pgpatterns.patterns.revisions._statements import LOCKS
 from alembic_pgpatterns.revisions.model import RevisionRun, blocks, is_strong
 
+_SET = {
+    True: "op.execute(\"SET LOCAL lock_timeout = '5s'\")  # before it; or for all in env.py, or for the role",
+    False: "op.execute(\"SET lock_timeout = '5s'\")  # before it, RESET after it; or for all in env.py, or for a role",
+}
+"""By whether a transaction block is open: SET LOCAL does nothing outside of one (PostgreSQL docs, SET)."""
+
 
 class MissingLockTimeout(RevisionPattern):
     """A revision that may wait without limit for a lock, and makes the application wait behind it.
@@ -49,7 +55,7 @@ class MissingLockTimeout(RevisionPattern):
                     f"the revision waits for {mode} on {strong.root} without a lock_timeout: while it waits "
                     f"behind a long transaction, {blocks(mode)} wait behind it",
                     strong.root,
-                    "op.execute(\"SET LOCAL lock_timeout = '5s'\")  # before it; or for all in env.py, or for the role",
+                    _SET[statement.transactional],
                     object=run.revision,
                 )
                 return
