@@ -122,10 +122,10 @@ def found(cls: Any, new_database: Callable[[], Any], *scripts: str) -> dict[str,
 
 
 def commands() -> list[str]:
-    """The `$ alembic …` lines of the guides that need no more than a project (no server, no recording), each once."""
+    """The `$ alembic …` lines of the guides that need only a project (no server, recording, repository), each once."""
     lines = (line for _, code in blocks("console") for line in code.splitlines())
     found = (line.removeprefix("$ ").split("  #")[0].strip() for line in lines if line.startswith("$ alembic "))
-    more = ("--live", "pgrevision", "--workload")
+    more = ("--live", "pgrevision", "--workload", "--diff-base", "--old-code")
     return sorted({command for command in found if not any(word in command for word in more)})
 
 

@@ -143,7 +143,7 @@ def test_locks_without_a_timeout() -> None:
     assert waiting(strong, replace(strong, last_line=9)) == waiting(replace(strong, lock_timeout=None)) == [4]
     # Outside of a block SET LOCAL does nothing.
     (alone,) = found("missing-lock-timeout", run(replace(strong, transactional=False)))
-    assert "SET lock_timeout = '5s'" in str(alone.remedy)
+    assert "SET lock_timeout" in str(alone.remedy)
     limited = replace(strong, lock_timeout=5000)
     assert waiting(limited) == waiting(step("SELECT 1")) == [] and waiting(limited, strong) == [4]
 
