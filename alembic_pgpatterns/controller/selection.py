@@ -86,9 +86,9 @@ def _added(reference: str, folder: Path) -> set[Path]:
     root = Path(git(folder, "--diff-base", "rev-parse", "--show-toplevel").strip())
     ancestor = common_ancestor(folder, "--diff-base", reference)
     # -z: otherwise git puts names with special characters in quotes.
-    names = git(root, "--diff-base", "diff", "--name-only", "-z", "--no-renames", "--diff-filter=A", ancestor).split(
-        "\0"
-    )
+    # A submodule has settings of its own, and the programs that they name would run (its filters).
+    only = ("--ignore-submodules=all", "--no-renames", "--diff-filter=A")
+    names = git(root, "--diff-base", "diff", "--name-only", "-z", *only, ancestor).split("\0")
     names += git(root, "--diff-base", "ls-files", "--others", "--exclude-standard", "-z").split("\0")
     present = git(root, "--diff-base", "ls-tree", "-r", "-z", "--name-only", "--full-tree", reference, "--").split("\0")
     return {(root / name).resolve() for name in {*names} - {*present, ""}}

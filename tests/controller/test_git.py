@@ -11,6 +11,7 @@ import pytest
 from alembic_pgpatterns.config.settings import SettingsError
 from alembic_pgpatterns.controller.git import common_ancestor, write_tree
 from alembic_pgpatterns.controller.git import git as ours
+from alembic_pgpatterns.controller.selection import _added
 from alembic_pgpatterns.errors import PgPatternsError
 
 
@@ -92,6 +93,25 @@ def test_git_runs_no_filter_of_the_repository(kind: str, upstream: Path, tmp_pat
     write_tree(upstream, "--old-code", "main", tmp_path / "copy")
     ours(upstream, "--diff-base", "diff", "--name-only", "HEAD")
     assert (tmp_path / "copy" / "models.py").read_text() == "first"
+    assert not (tmp_path / "ran").exists()
+
+
+def test_git_runs_no_filter_of_a_submodule(upstream: Path, tmp_path: Path) -> None:
+    program, inner = tmp_path / "program", upstream / "inner"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\ncat\n")
+    program.chmod(0o755)
+    inner.mkdir()
+    git(inner, "init", "-q")
+    (inner / "models.py").write_text("first")
+    (inner / ".gitattributes").write_text("*.py filter=own")
+    git(inner, "add", ".")
+    git(inner, "commit", "-qm", "first")
+    git(upstream, "add", "inner")
+    git(upstream, "commit", "-qm", "third")
+    git(inner, "config", "filter.own.clean", str(program))
+    (inner / "models.py").write_text("other")
+    os.utime(inner / "models.py", (0, 0))  # of the same size and another time: git has to read it
+    assert _added("main", upstream) == set()
     assert not (tmp_path / "ran").exists()
 
 
