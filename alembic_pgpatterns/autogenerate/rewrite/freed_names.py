@@ -17,15 +17,16 @@ def with_names_freed_first(changes: Sequence[Change], facts: Facts) -> list[Chan
 
     Alembic goes from table to table. In its order the second object fails, or ``IF NOT EXISTS`` passes it over.
     """
-    waiting = list(changes)
-    result: list[Change] = []
-    while waiting:
-        change = waiting.pop(0)
-        taken = set(_taken(change.up, facts))
-        first = [other for other in waiting if not taken.isdisjoint(_freed(other.up, facts))]
-        waiting = [other for other in waiting if all(other is not each for each in first)]
-        result += [*first, change]
-    return result
+    drops: dict[_Key, list[int]] = {}
+    for place, change in enumerate(changes):
+        for key in _freed(change.up, facts):
+            drops.setdefault(key, []).append(place)
+    order: dict[int, None] = {}
+    for place, change in enumerate(changes):
+        if place not in order:
+            first = {other for key in _taken(change.up, facts) for other in drops.get(key, ())}
+            order.update(dict.fromkeys((*sorted(first - order.keys()), place)))
+    return [changes[place] for place in order]
 
 
 def _taken(op: ops.MigrateOperation, facts: Facts) -> Iterator[_Key]:
