@@ -121,7 +121,9 @@ def ways_of(
     yield from (replace(way, alternative=variables) for way in urls)
     if variables is not None and not urls:
         yield variables
-    yield from _of_attributes([need.name for need in by_kind.get("attribute", [])], settings)
+    if by_kind.get("no connection") and settings.sources.get("attributes") == FOUND_OUT:
+        yield Way("attributes", (), "")
+    yield from _of_attributes([need.name for need in by_kind.get("attribute", [])], settings, tried)
     if result.failure is not None:
         paths = [need.name for need in by_kind.get("search_path", [])]
         yield from of_extension(result.failure, settings)
@@ -284,8 +286,9 @@ def _of_url(needs: list[Need], settings: Settings) -> Iterator[Way]:
             yield Way("alembic_options", options, reason, automatic=not need.value)
 
 
-def _of_attributes(names: list[str], settings: Settings) -> Iterator[Way]:
-    new = [name for name in dict.fromkeys(names) if name in CONNECTIONS and name not in settings.attributes]
+def _of_attributes(names: list[str], settings: Settings, tried: Sequence[Way]) -> Iterator[Way]:
+    done = {*settings.attributes, *(name for way in tried if way.setting == "attributes" for name in way.value)}
+    new = [name for name in dict.fromkeys(names) if name in CONNECTIONS and name not in done]
     if new:
         value = (*settings.attributes, *new)
         yield Way("attributes", value, f"env.py expects a connection in config.attributes[{new[0]!r}]")

@@ -10,7 +10,13 @@ MADE_UP = "for-the-check-only-0123456789abcdef"
 """The value that this package proposes for any variable: it is no secret, and people shall paste it."""
 MADE_UP_KEY = "Zm9yLXRoZS1jaGVjay1vbmx5LTAxMjM0NTY3ODlhYmM="
 """The same for a key that must be 32 bytes in the letters of base64 for URLs, as those of Fernet."""
-_PROPOSED = (MADE_UP, MADE_UP_KEY)
+MADE_UP_VALUES = (
+    MADE_UP,
+    MADE_UP_KEY,
+    "666f722d7468652d636865636b2d6f6e6c792d30313233343536373839616263",
+    "For-the-check-Only!0123456789+For-the-check-Only!9876543210+For-the-check-Only!0123456789+For-the-check-Only!98",
+)
+"""These, 32 bytes in hexadecimal, and a long one with letters of all kinds: some rules refuse the first ones."""
 _URL_WORD = re.compile(r"\{url(?:\+\w+)?\}")
 
 _KEYS = (
@@ -66,7 +72,7 @@ CONTAINER = (
 def is_proposed(value: str) -> bool:
     """Whether this is a value that this package itself tells people to write."""
     bare = value.strip("'\"")
-    return bare in _PROPOSED or bool(_URL_WORD.fullmatch(bare))
+    return bare in MADE_UP_VALUES or bool(_URL_WORD.fullmatch(bare))
 
 
 _COMMON = re.compile(

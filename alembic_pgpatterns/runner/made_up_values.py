@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from alembic_pgpatterns.output.secrets import MADE_UP, MADE_UP_KEY
+from alembic_pgpatterns.output.secrets import MADE_UP, MADE_UP_KEY, MADE_UP_VALUES
 from alembic_pgpatterns.runner.url_drivers import is_given_url, url_for_project
 
 NUMBER = "5432"
@@ -42,6 +43,22 @@ def value_for(name: str, kind: str = "", limits: Mapping[str, Any] | None = None
     return next((value for part, value in _PARTS if part in words), MADE_UP)
 
 
+def other_value_for(name: str) -> str | None:
+    """A value in place of one that the application refuses: its own default, or the last one that was made up.
+
+    Args:
+        name: of the variable.
+
+    Returns:
+        The value; None if none is left to be tried, or if the user has set the variable.
+    """
+    current = os.environ.get(name)
+    if current is None:
+        return value_for(name)
+    rest = MADE_UP_VALUES[MADE_UP_VALUES.index(current) + 1 :] if current in MADE_UP_VALUES else ()
+    return rest[0] if rest else None
+
+
 def _within(kind: str, limits: Mapping[str, Any]) -> str | None:
     """A value that keeps a limit; None if the error is not about one."""
     if kind == "string_pattern_mismatch":
@@ -64,4 +81,5 @@ def _matches(pattern: str, text: str) -> bool:
 
 def is_made_up(value: object) -> bool:
     """Whether this module gave the value, which did not fit, so that another one may."""
-    return value in (NUMBER, ".", *_FITTING) or is_given_url(value) or (bool(value) and str(value) in MADE_UP * 9)
+    is_fixed = value in (NUMBER, ".", *_FITTING, *MADE_UP_VALUES)
+    return is_fixed or is_given_url(value) or (bool(value) and str(value) in MADE_UP * 9)

@@ -65,7 +65,8 @@ class Need:
     ``-x``), both likewise, "url_variable" (one that is read, and may give the URL of a database), "module" (a package
     that was not found), "mode" (a variable by which the application chooses another configuration; ``value``: one that
     its source names), "search_path" (``name``: a statement that sets it), "flask_app" and "advanced_alchemy" (the
-    settings of these names), "application" (what they name cannot be had).
+    settings of these names), "application" (what they name cannot be had), "no connection" (the attribute that was
+    given one is to hold something else).
     """
 
     kind: str

@@ -6,9 +6,7 @@ import logging.config
 import os
 import re
 import traceback
-import typing
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Any
 
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
@@ -22,12 +20,17 @@ from alembic_pgpatterns.runner.environment_reads import (
     mode_of,
     other_key,
     read_where_it_fails,
-    variable_of_field,
     variables_read,
 )
-from alembic_pgpatterns.runner.made_up_values import NUMBER, is_made_up, value_for
+from alembic_pgpatterns.runner.made_up_values import NUMBER, value_for
 from alembic_pgpatterns.runner.missing_files import MissingFile, missing_file
-from alembic_pgpatterns.runner.settings_classes import settings_variables
+from alembic_pgpatterns.runner.refused_values import refused_values
+from alembic_pgpatterns.runner.settings_classes import (
+    BY_VALIDATOR,
+    fields_without_value,
+    of_pydantic,
+    settings_variables,
+)
 from alembic_pgpatterns.runner.url_drivers import other_urls, url_for_project
 
 _IN_OWN_WORDS = re.compile(
@@ -139,8 +142,8 @@ def _missing(error: BaseException) -> Iterator[tuple[str, str]]:
     if isinstance(error, KeyError):
         yield from ((name, value_for(name)) for name in _of_environ(error))
     elif kind == "ValidationError" and hasattr(error, "errors"):
-        yield from _of_pydantic(error)
-        yield from _of_nothing(error)
+        of_fields = [*of_pydantic(error), *fields_without_value(error)]
+        yield from of_fields or _of_validators(error)
     elif isinstance(error, AttributeError | TypeError) and "NoneType" in message:
         yield from ((name, value_for(name)) for name in read_where_it_fails(error) if name not in os.environ)
     elif kind == "CantStartEngineError":  # oslo.db, whose option oslo.config reads from this variable, too
@@ -151,7 +154,21 @@ def _missing(error: BaseException) -> Iterator[tuple[str, str]]:
             return
     # Only in what nobody but the project can mean: SQLAlchemy's errors quote SQL, whose names may look the same.
     if type(error).__module__ in ("builtins", "__main__") or not type(error).__module__.startswith(LIBRARIES):
-        yield from list(_in_own_words(error, message)) or list(_demanded(error, message)) or _looked_at(error)
+        yield from _by_words(error, message) or _looked_at(error)
+
+
+def _by_words(error: BaseException, message: str) -> list[tuple[str, str]]:
+    """What the application's own words name."""
+    return (
+        list(_in_own_words(error, message)) or list(_demanded(error, message)) or list(refused_values(error, message))
+    )
+
+
+def _of_validators(error: Any) -> Iterator[tuple[str, str]]:
+    """What a function says that checks the settings as a whole: pydantic's error then names no field."""
+    for item in error.errors():
+        if not item["loc"] and item["type"] in BY_VALIDATOR:
+            yield from _by_words(error, item["msg"])
 
 
 def _in_own_words(error: BaseException, message: str) -> Iterator[tuple[str, str]]:
@@ -214,96 +231,3 @@ def _of_environ(error: KeyError) -> Iterator[str]:
     # Since Python 3.11 the module os is frozen, so its frames have no file.
     if last and last[0].filename in ("<frozen os>", os.__file__):
         yield str(error.args[0])
-
-
-def _of_pydantic(error: Any) -> Iterator[tuple[str, str]]:
-    """The variables of a ``BaseSettings``: pydantic's error names the fields, and the class has their prefix."""
-    model, before = _settings_class(error.__traceback__, str(error.title))
-    if model is None:
-        return
-    delimiter = str(model.model_config.get("env_nested_delimiter") or "")
-    for item in error.errors():
-        if item.get("loc") and (item.get("type") == "missing" or is_made_up(item.get("input"))):
-            place = (*before, *map(str, item["loc"])) if delimiter else (*before, str(item["loc"][0]))
-            for name in _variables(model, place, delimiter):
-                kind = "" if item.get("type") == "missing" else str(item.get("type"))
-                yield name, value_for(name, kind, item.get("ctx"))
-
-
-def _of_nothing(error: Any) -> Iterator[tuple[str, str]]:
-    """Fields that were given None, where the source says which variable was to give the value."""
-    for item in error.errors():
-        if item.get("input", "") is None and item.get("loc"):
-            field = str(item["loc"][-1])
-            name = variable_of_field(error, field) or next(_of_field(error, field), None)
-            if name is not None and name not in os.environ:
-                yield name, value_for(name, str(item.get("type")))
-
-
-def _of_field(error: Any, field: str) -> Iterator[str]:
-    """The variables of a field of the settings that were being created."""
-    model, before = _settings_class(error.__traceback__, str(error.title))
-    if model is not None and field in model.model_fields:
-        yield from _variables(model, (*before, field), str(model.model_config.get("env_nested_delimiter") or ""))
-
-
-def _variables(model: Any, place: tuple[str, ...], delimiter: str) -> Iterator[str]:
-    """The variables of a field of some settings. For a model that is missing as a whole, those of its own fields."""
-    field = model.model_fields.get(place[0])
-    prefix = str(model.model_config.get("env_prefix", "")) if field is not None else ""  # an alias is the whole name
-    inner = _model_in(field.annotation) if field is not None and len(place) == 1 and delimiter else None
-    for last in _required(inner):
-        yield (prefix + delimiter.join((*place, *last))).upper()
-
-
-def _required(model: Any) -> Iterator[tuple[str, ...]]:
-    """The fields of a model that must be given, those of models in it one by one; the empty place for no model."""
-    if model is None:
-        yield ()
-    for name, field in _fields_of(model).items():
-        if field.is_required():
-            yield from ((name, *last) for last in _required(_model_in(field.annotation)))
-
-
-def _fields_of(model: Any) -> dict[str, Any]:
-    return dict(getattr(model, "model_fields", None) or {})
-
-
-def _model_in(annotation: Any) -> Any:
-    """The class of pydantic's in an annotation such as ``Database | None``; None if it has none."""
-    kinds = (annotation, *typing.get_args(annotation))
-    return next((kind for kind in kinds if isinstance(kind, type) and hasattr(kind, "model_fields")), None)
-
-
-def _settings_class(trace: TracebackType | None, title: str) -> tuple[Any, tuple[str, ...]]:
-    """The settings that were being created, and the fields that lead from them to the class of that name.
-
-    That may be the class itself, or a model in it, which a ``default_factory`` makes: then pydantic's error names the
-    model alone, and only the settings around it know how its variables begin.
-    """
-    around: tuple[Any, tuple[str, ...]] = (None, ())
-    for frame, _ in traceback.walk_tb(trace):
-        for value in list(frame.f_locals.values()):
-            cls = type(value)
-            if hasattr(cls, "model_fields") and "env_prefix" in getattr(cls, "model_config", ()):
-                if cls.__name__ == title:
-                    return cls, ()
-                path = _path_to(cls, title)
-                around = (cls, path) if path else around
-    return around
-
-
-_DEEPEST = 4
-"""Models in models that are searched."""
-
-
-def _path_to(model: Any, title: str, depth: int = 0) -> tuple[str, ...]:
-    """The fields of a model that lead to a model of that name; empty if none does."""
-    for name, field in _fields_of(model).items():
-        inner = _model_in(field.annotation)
-        if inner is not None and inner.__name__ == title:
-            return (name,)
-        further = _path_to(inner, title, depth + 1) if inner is not None and depth < _DEEPEST else ()
-        if further:
-            return (name, *further)
-    return ()

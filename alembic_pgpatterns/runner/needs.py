@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import exc
+from sqlalchemy.engine import Connection
 from sqlalchemy.engine.url import make_url
 
 from alembic_pgpatterns.errors import ApplicationFailed, text_of
@@ -18,7 +19,7 @@ from alembic_pgpatterns.runner.environment_reads import modes
 from alembic_pgpatterns.runner.messages import Need
 from alembic_pgpatterns.runner.missing_files import missing_file
 from alembic_pgpatterns.runner.settings_classes import settings_variables
-from alembic_pgpatterns.runner.supplies import asked_options, postgresql_url
+from alembic_pgpatterns.runner.supplies import Lent, asked_options, postgresql_url
 
 URL_OPTION = "sqlalchemy.url"
 WITHOUT_URL = "without_url"
@@ -48,11 +49,15 @@ def of_error(error: BaseException, config: Any, driver: str, async_driver: str) 
         yield Need("module", module)
     if not isinstance(error, (exc.SQLAlchemyError, ImportError, SyntaxError, NameError)):
         yield from (Need("mode", name, value) for name, value in modes(error))
+    if _is_other_than_connection(error):
+        yield Need("no connection")
     if _without_url(error) or _misses_database(error):
         yield Need(WITHOUT_URL, "")
     asks = URL_OPTION in asked_options(config)  # before we ask ourselves
     url = _option(config)
-    if _wants_async(error):
+    if (sqlite := _sqlite_for_async(error)) is not None:
+        yield Need("sqlite", sqlite)
+    elif _wants_async(error):
         yield Need("url", async_driver)
     elif (
         (not url and (_without_url(error) or asks))
@@ -117,6 +122,26 @@ def _is_url(text: str) -> bool:
 
 def _wants_async(error: BaseException) -> bool:
     return isinstance(error, exc.InvalidRequestError) and "async driver" in str(error)
+
+
+def _sqlite_for_async(error: BaseException) -> str | None:
+    """The URL of SQLite, without a password, for which SQLAlchemy was to make an asynchronous engine."""
+    if not _wants_async(error):
+        return None
+    engines = (frame.f_locals.get("sync_engine") for frame, _ in traceback.walk_tb(error.__traceback__))
+    urls = [engine.url for engine in engines if engine is not None and engine.dialect.name == "sqlite"]
+    return urls[-1].render_as_string(hide_password=True) if urls else None
+
+
+def _is_other_than_connection(error: BaseException) -> bool:
+    """Whether the code takes a connection that it was given for something else: for a dictionary, say."""
+    if isinstance(error, AttributeError):
+        return isinstance(error.obj, (Connection, Lent)) and error.name not in _FORMER_METHODS
+    return isinstance(error, TypeError) and bool(re.match(r"'(?:Connection|Lent)' object (?:is|does) not", str(error)))
+
+
+_FORMER_METHODS = ("contextual_connect", "run_callable", "transaction", "schema_for_object")
+"""Of SQLAlchemy's connections, before 2.0."""
 
 
 def _without_url(error: BaseException) -> bool:

@@ -93,7 +93,7 @@ class EnvRun:
             if any(item.context.dialect.name == "sqlite" for item in self.configured):
                 refused.append("sqlite://")  # in memory, which was let through since it reaches no server
             yield from (Need("sqlite", url) for url in refused)
-            refused += [need.name for need in self.needs if need.kind == WITHOUT_URL]
+            refused += [need.name for need in self.needs if need.kind in (WITHOUT_URL, "sqlite")]
             yield from url_variables(refused, self.project.read, usable_driver(), usable_driver(ASYNC_DRIVERS))
             yield from (Need("search_path", statement) for statement in self.routes.search_paths)
 

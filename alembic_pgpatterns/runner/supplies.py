@@ -32,7 +32,10 @@ class AskedValues(dict[str, Any]):
 
     def get(self, name: str, default: Any = None) -> Any:
         """As of any dictionary."""
-        # dict.get() does not call __missing__().
+        # dict.get() does not call __missing__(). Who says what to take otherwise, as in ``get("connection", {})``,
+        # misses nothing.
+        if default is not None and not super().__contains__(name):
+            return default
         if name not in self:
             return default
         return self[name]
@@ -121,9 +124,37 @@ def sqlite_replaced(driver: str, async_driver: str) -> Iterator[None]:
 
     url_module.make_url = make_url
     try:
-        yield
+        with _asynchronous_replaced(async_driver):
+            yield
     finally:
         url_module.make_url = stock
+
+
+@contextlib.contextmanager
+def _asynchronous_replaced(driver: str) -> Iterator[None]:
+    """The same for asynchronous engines, whose URL may be ``sqlite:///file``: only its driver says which kind it is."""
+    try:
+        module: Any = importlib.import_module("sqlalchemy.ext.asyncio.engine")
+    except ImportError:  # without greenlet
+        yield
+        return
+    # `create_async_engine` makes its engine by this name of its module, in 1.4 as in 2.1.
+    make, stock = url_module.make_url, module._create_engine
+
+    def create_engine(name_or_url: Any, **keywords: Any) -> Any:
+        url = make(name_or_url)
+        is_replaced = url.get_backend_name() == "postgresql" and _is_sqlite(name_or_url)
+        return stock(postgresql_url(driver, url.database or "") if is_replaced else name_or_url, **keywords)
+
+    module._create_engine = create_engine
+    try:
+        yield
+    finally:
+        module._create_engine = stock
+
+
+def _is_sqlite(name_or_url: Any) -> bool:
+    return str(name_or_url).startswith("sqlite")
 
 
 def postgresql_url(driver: str, database: str = "pgpatterns") -> URL:

@@ -50,6 +50,16 @@ _ASYNCPG_ROUTE = (
 )
 _PG8000_ROUTE = ("user", "host", "database", "port", "password", "unix_sock", "ssl_context", "sock", "source_address")
 _ASYNCPG_NAMES = {"host": "host", "port": "port", "user": "user", "password": "password", "database": "dbname"}
+_OF_SQLITE = (
+    "check_same_thread",
+    "isolation_level",
+    "detect_types",
+    "cached_statements",
+    "factory",
+    "uri",
+    "autocommit",
+)
+"""Arguments of sqlite3.connect() that others do not have: an engine may have them whose URL has been replaced."""
 _straight: ContextVar[bool] = ContextVar("pgpatterns_straight", default=False)
 
 
@@ -93,7 +103,7 @@ def asyncpg_arguments(keywords: Mapping[str, Any], reroute: Reroute) -> dict[str
     """The keywords for ``asyncpg.connect``, instead of the requested ones. Options such as cache sizes stay."""
     requested, settings = _asyncpg_requested(keywords)
     route = reroute(completed(requested))
-    result = {name: value for name, value in keywords.items() if name not in _ASYNCPG_ROUTE}
+    result = {name: value for name, value in keywords.items() if name not in (*_ASYNCPG_ROUTE, *_OF_SQLITE)}
     settings |= keywords.get("server_settings") or {}
     if settings:
         result["server_settings"] = settings
@@ -271,7 +281,7 @@ def pg8000_arguments(keywords: Mapping[str, Any], reroute: Reroute) -> dict[str,
         "password": _decoded(keywords.get("password") or ""),
     }
     route = reroute(requested)
-    result = {name: value for name, value in keywords.items() if name not in _PG8000_ROUTE}
+    result = {name: value for name, value in keywords.items() if name not in (*_PG8000_ROUTE, *_OF_SQLITE)}
     result |= {"user": route["user"], "password": route.get("password"), "database": route["dbname"]}
     if route["host"].startswith("/"):
         return result | {"unix_sock": f"{route['host']}/.s.PGSQL.{route['port']}"}

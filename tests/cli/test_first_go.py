@@ -63,6 +63,34 @@ def test_a_default_url_of_sqlite_in_memory(project: Project) -> None:
     assert report["stderr"] == "", "Python's warnings are shown with -v, or after a failure"
 
 
+OF_SQLITE = """
+import asyncio
+from sqlalchemy.ext.asyncio import create_async_engine
+
+async def upgrade():
+    async with create_async_engine(URL, connect_args={"check_same_thread": False}).connect() as connection:
+        await connection.run_sync(run)
+        await connection.commit()
+
+def run(connection):
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+
+asyncio.run(upgrade())
+"""
+
+
+@pytest.mark.parametrize("url", ["sqlite:///shop.db", "sqlite+aiosqlite:///shop.db"])
+@pytest.mark.sample(1)
+def test_a_default_url_of_sqlite_for_an_asynchronous_engine(project: Project, url: str) -> None:
+    """SQLAlchemy refuses an engine whose driver is not asynchronous, before anything connects."""
+    ini(project, "[alembic]\nscript_location = %(here)s/migrations\n")
+    project.write("migrations/env.py", f"from alembic import context\nURL = {url!r}\n{OF_SQLITE}")
+    report = check(project)
+    assert "replace_sqlite = true" in hints(report) and ":///shop.db" in hints(report)
+
+
 @pytest.mark.long
 def test_a_sqlite_default_that_speaks_sqlite_and_a_variable_that_changes_it(project: Project) -> None:
     head = """
@@ -95,6 +123,22 @@ def test_a_connection_in_the_attributes(project: Project, runs: str) -> None:
     report = check(project)
     assert 'attributes = ["connection"]' in hints(report)
     assert "missing-lock-timeout" not in {item["what"] for item in report["skipped"]}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "parts = context.config.attributes.get('connection', {})\nparts.get('host', 'localhost')",
+        "parts = context.config.attributes.get('connection')\nif parts:\n    parts.get('host', 'localhost')",
+        "parts = context.config.attributes.get('connection')\nif parts:\n    parts['host']",
+    ],
+)
+@pytest.mark.sample(2)
+def test_an_attribute_of_that_name_that_holds_something_else(project: Project, asked: str) -> None:
+    """The schema, which nothing makes, is why the first run fails; what holds the attribute is not to be found out."""
+    project.sql("a2", "CREATE TABLE shop.item (id bigint PRIMARY KEY)", down="a1")
+    project.env(head=asked)
+    assert 'schemas = ["shop"]' in (said := hints(check(project))) and "attributes" not in said
 
 
 def test_no_url_at_all(project: Project) -> None:

@@ -389,3 +389,73 @@ def test_the_variable_that_a_condition_is_about(tmp_path: Path, monkeypatch: pyt
     assert (name, len(value)) == ("SHOP_KEY", 32)
     monkeypatch.delenv("SHOP_KEY")
     assert not dict(missing(fails_in(tmp_path, READER.replace("dict(os.environ)", "{}"), monkeypatch)))
+
+
+REFUSED = [
+    ("secret_key: the placeholder is rejected in every environment", {"SHOP_SECRET_KEY"}),
+    ("SHOP_SECRET_KEY must be changed", {"SHOP_SECRET_KEY"}),
+    ("change the default of API_TOKEN", {"API_TOKEN"}),
+    ("secret_key could not be sent to its_server", set()),
+    ("other_word must not be empty", set()),
+]
+
+
+@pytest.mark.parametrize("words,names", REFUSED)
+def test_a_default_that_the_application_refuses(words: str, names: set[str]) -> None:
+    settings = pytest.importorskip("pydantic_settings")
+    from pydantic import Field
+
+    class Shop(settings.BaseSettings):  # type: ignore[name-defined,misc]
+        model_config = settings.SettingsConfigDict(env_prefix="SHOP_")
+        secret_key: str = "change me"
+        token: str = Field("change me", alias="API_TOKEN")
+
+    class InsecureError(Exception):
+        pass
+
+    assert set(dict(missing(InsecureError(words)))) == names
+    del Shop
+
+
+def test_a_rule_for_secrets_that_several_values_break(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = pytest.importorskip("pydantic_settings")
+    from pydantic import field_validator, model_validator
+
+    class Shop(settings.BaseSettings):  # type: ignore[name-defined,misc]
+        model_config = settings.SettingsConfigDict(validate_default=True)
+        cookie_secret: str = "changeme"
+        signing_key: str = "changeme"
+        salt: str = ""
+
+        @field_validator("cookie_secret")
+        @classmethod
+        def check(cls, value: str) -> str:
+            if len(value) < 50 or value == "changeme":
+                raise ValueError("too short")
+            return value
+
+        @model_validator(mode="after")
+        def check_all(self) -> Shop:
+            assert self.signing_key != "changeme", "signing_key must not be the default"
+            if not any(letter in "!$%&" for letter in self.signing_key):
+                raise ValueError("SIGNING_KEY: the value must have letters of all kinds")
+            return self
+
+    for _ in range(8):
+        with contextlib.suppress(AssertionError):
+            for name, value in failed(Shop).items():
+                monkeypatch.setenv(name, value)
+    shop = Shop()
+    assert len(shop.signing_key) > 100 and shop.salt == ""
+
+
+def test_a_default_that_the_source_has_and_the_application_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = "import os\nkey = os.getenv('SHOP_SIGNER', 'secret')\nif key == 'secret' or len(key) < 40:\n    {}"
+    error = fails_in(tmp_path, source.format("raise ValueError('SHOP_SIGNER is weak')"), monkeypatch)
+    assert dict(missing(error)) == {"SHOP_SIGNER": MADE_UP}
+    monkeypatch.setenv("SHOP_SIGNER", MADE_UP)
+    assert dict(missing(error)) == {"SHOP_SIGNER": MADE_UP_KEY}
+    monkeypatch.setenv("SHOP_SIGNER", "the user's own")
+    assert not dict(missing(error))
