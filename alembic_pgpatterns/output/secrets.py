@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 
 from alembic_pgpatterns.output.known_secrets import without_known
-from alembic_pgpatterns.output.secret_names import HIDDEN, MADE_UP, MADE_UP_KEY, MADE_UP_VALUES
+from alembic_pgpatterns.output.secret_names import HIDDEN, MADE_UP, MADE_UP_KEY
 
-__all__ = ["HIDDEN", "MADE_UP", "MADE_UP_KEY", "MADE_UP_VALUES", "without_passwords", "without_secrets"]
+__all__ = ["HIDDEN", "MADE_UP", "MADE_UP_KEY", "without_passwords", "without_secrets"]
 
 _PLACEHOLDER = r"(?!(?:pass(?:word)?|%\(\w+\)s|\$?\{\w+\}|\$\w+|<\w+>|\*\*\*)@)"
 _URL = re.compile(rf"(://[^\s:/@]*:){_PLACEHOLDER}\S{{1,500}}@")

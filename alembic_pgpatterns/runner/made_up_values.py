@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from alembic_pgpatterns.output.secrets import MADE_UP, MADE_UP_KEY, MADE_UP_VALUES
+from alembic_pgpatterns.output.secret_names import MADE_UP, MADE_UP_KEY, MADE_UP_VALUES
 from alembic_pgpatterns.runner.url_drivers import is_given_url, url_for_project
 
 NUMBER = "5432"

@@ -24,13 +24,9 @@ from alembic_pgpatterns.runner.environment_reads import (
 )
 from alembic_pgpatterns.runner.made_up_values import NUMBER, value_for
 from alembic_pgpatterns.runner.missing_files import MissingFile, missing_file
+from alembic_pgpatterns.runner.pydantic_errors import BY_VALIDATOR, fields_without_value, of_pydantic
 from alembic_pgpatterns.runner.refused_values import refused_values
-from alembic_pgpatterns.runner.settings_classes import (
-    BY_VALIDATOR,
-    fields_without_value,
-    of_pydantic,
-    settings_variables,
-)
+from alembic_pgpatterns.runner.settings_classes import settings_variables
 from alembic_pgpatterns.runner.url_drivers import other_urls, url_for_project
 
 _IN_OWN_WORDS = re.compile(

@@ -28,8 +28,8 @@ def refused_values(error: BaseException, message: str) -> Iterator[tuple[str, st
     if not _REFUSES.search(message):
         return
     words = list(dict.fromkeys(_NAME.findall(message)))
-    known = {*variables_read(error), *settings_variables()} if any(map(str.isupper, words)) else set()
-    names = [word for word in words if word in known]
+    variables = {*variables_read(error), *settings_variables()} if any(map(str.isupper, words)) else set()
+    names = [word for word in words if word in variables]
     names += variables_of_fields(word.lower() for word in words if word not in names)
     for name in names:
         value = other_value_for(name)
