@@ -68,6 +68,7 @@ class RevisionCheck:
             gathered.skipped.append(Skipped("older revisions", todo.reason, expected=True))
         traced = self._trace_if_possible(todo)
         gathered.runs = with_rows(traced.runs, settings)
+        gathered.known_new = todo.known_new
         of_runs = run_revision_patterns(patterns, gathered.runs)
         history = replace(self._history(gathered), environments=traced.environments)
         gathered.skipped += traced.skipped

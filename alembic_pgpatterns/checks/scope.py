@@ -23,12 +23,14 @@ class ToTrace:
     """The revisions to trace. The first ones have traces from an earlier run; the others must be run.
 
     ``reason``: why there are none although the history has some. ``expected``: the settings exclude them.
+    ``known_new``: a baseline or a flag says that they are the new ones.
     """
 
     scope: tuple[Revision, ...] = ()
     reason: str | None = None
     expected: bool = False
     cached: Traces = NO_TRACES
+    known_new: bool = True
 
     @property
     def others(self) -> tuple[Revision, ...]:
@@ -59,7 +61,7 @@ def to_trace(project: Project, settings: Settings, baseline: Baseline | None, ca
         reason = f"a command of the project's ran them, and their files cannot be read: {first_line(error)}"
         return ToTrace(reason=f"{reason}. Name them: {LOCATED}", expected=True)
     cached = cache.runs(scope.revisions, settings.downgrade) if cache is not None else NO_TRACES
-    return ToTrace(scope.revisions, scope.reason, cached=cached)
+    return ToTrace(scope.revisions, scope.reason, cached=cached, known_new=scope.known_new)
 
 
 LOCATED = 'alembic_options = { script_location = "app/migrations" }'

@@ -16,10 +16,15 @@ BASE = "base"
 
 @dataclass(frozen=True)
 class Scope:
-    """The revisions to trace, in order. ``reason``: why they are not all revisions, though nobody asked for fewer."""
+    """The revisions to trace, in order.
+
+    ``reason``: why they are not all revisions, though nobody asked for fewer. ``known_new``: whether a baseline or a
+    flag says that these are the new ones. Others ran in production long ago, for all that is known.
+    """
 
     revisions: tuple[Revision, ...]
     reason: str | None = None
+    known_new: bool = True
 
 
 def scope_of(project: Project, settings: Settings, baseline: Baseline | None) -> Scope:
@@ -34,18 +39,19 @@ def scope_of(project: Project, settings: Settings, baseline: Baseline | None) ->
         added = _added(settings.diff_base, Path(project.script.folder))
         return Scope(tuple(script for script in revisions if Path(script.path).resolve() in added))
     if settings.since == BASE:
-        return Scope(revisions)
+        return Scope(revisions, known_new=False)
     if settings.since is not None:
         return Scope(_after(project, (named_revision(project, settings.since, "--since").revision,)))
     if baseline is not None and baseline.heads:
         return Scope(_after(project, baseline.heads))
     last = revisions[-settings.history :] if settings.history else ()
     if len(last) == len(revisions):
-        return Scope(revisions)
+        return Scope(revisions, known_new=False)
     return Scope(
         last,
         f"{len(revisions) - len(last)} of {len(revisions)} were not judged one by one, since no baseline says which "
         "are old: --since base judges all, --since REVISION those after one, --write-baseline accepts what there is",
+        known_new=False,
     )
 
 

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from alembic_pgpatterns.output.counts import listed
-from alembic_pgpatterns.patterns import Finding, Fold, RevisionPattern, registry
+from alembic_pgpatterns.patterns import Finding, Fold, RevisionPattern, Severity, registry
 from alembic_pgpatterns.remedies.model import Advice
 
 NAMED = 3
 """Other places that a message names; the rest are counted."""
 
 
-def by_cause(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """The findings, in their order, each cause once: the first of it has the others in ``also``."""
+def by_cause(findings: Sequence[Finding], old: Sequence[str] = ()) -> tuple[Finding, ...]:
+    """The findings, in their order, each cause once: the first of it has the others in ``also``.
+
+    Args:
+        findings: the findings.
+        old: the revisions, in their order, of which nobody says that they are new. They are in production for all that
+            is known, and nobody writes them again: what several of them do is a habit, which is said once, of the
+            newest that has it.
+    """
     groups = _Groups(findings)
+    for position, finding in enumerate(findings):
+        if finding.revision in old and _is_habit(finding):
+            groups.join(position, (*_kind(finding), finding.cause, "habit"))
     at_line: Counter[Hashable] = Counter()
     for position, finding in enumerate(findings):
         # One line in several tables is a mixin's. What else a table has on that line is of another cause. What one
@@ -30,13 +40,14 @@ def by_cause(findings: Sequence[Finding]) -> tuple[Finding, ...]:
         finding = findings[position]
         if _fold(finding) is Fold.TABLE and finding.table is not None:
             groups.join(position, (*_kind(finding), finding.table))
-    return tuple(_combined(*_leader([findings[position] for position in members])) for members in groups.members())
+    ages = {revision: -position for position, revision in enumerate(old)}
+    return tuple(_combined(*_leader([findings[item] for item in members], ages)) for members in groups.members())
 
 
-def _leader(group: list[Finding]) -> tuple[Finding, list[Finding]]:
-    """The finding that stands for a group, and the others: of a revision, what it does first."""
-    if _fold(group[0]) is Fold.REVISION:
-        group = sorted(group, key=lambda finding: finding.location.line if finding.location is not None else 0)
+def _leader(group: list[Finding], ages: Mapping[str, int]) -> tuple[Finding, list[Finding]]:
+    """The finding that stands for a group, and the others: of the newest revision, what it does first."""
+    if _fold(group[0]) is Fold.REVISION or (_is_habit(group[0]) and group[0].revision in ages):
+        group = sorted(group, key=lambda finding: (ages.get(finding.revision or "", 0), _line(finding)))
     elif any(_has_steps(finding) for finding in group):
         # The fix is shown of the first alone. What only this one cannot have, such as an index that stands in the way,
         # would be read as true of all.
@@ -84,6 +95,15 @@ def _fold(finding: Finding) -> Fold:
     return cls.fold if cls is not None else Fold.PLACE
 
 
+def _line(finding: Finding) -> int:
+    return finding.location.line if finding.location is not None else 0
+
+
+def _is_habit(finding: Finding) -> bool:
+    """Whether what a revision does says more about how revisions are written than about this one."""
+    return _is_of_revision(finding) and finding.severity < Severity.ERROR and _fold(finding) is not Fold.NONE
+
+
 def _is_of_revision(finding: Finding) -> bool:
     cls = registry().get(finding.pattern)
     return cls is not None and issubclass(cls, RevisionPattern)
@@ -112,13 +132,18 @@ def _keys(finding: Finding, number: int) -> Iterator[Hashable]:
 def _combined(first: Finding, others: list[Finding]) -> Finding:
     if not others:
         return first
-    return first.but(message=f"{first.message}; {_also(first, others)}", also=tuple(others))
+    return first.but(message=f"{first.message}; {'; '.join(_also(first, others))}", also=tuple(others))
 
 
-def _also(first: Finding, others: Iterable[Finding]) -> str:
-    """Where it is besides, in words."""
-    objects = [item for item in dict.fromkeys(other.object for other in others) if item != first.object]
-    if not objects:
-        count = len(list(others))
-        return f"and in {count} more {'place' if count == 1 else 'places'}"
-    return f"also {listed(objects, NAMED)}"
+def _also(first: Finding, others: Sequence[Finding]) -> Iterator[str]:
+    """Where it is besides, in words: objects of the same revision, then other revisions."""
+    elsewhere = [other for other in others if _is_of_revision(first) and other.revision != first.revision]
+    revisions = dict.fromkeys(str(other.revision) for other in elsewhere)
+    here = [other for other in others if other not in elsewhere]
+    objects = [item for item in dict.fromkeys(other.object for other in here) if item != first.object]
+    if objects:
+        yield f"also {listed(objects, NAMED)}"
+    elif here:
+        yield f"and in {len(here)} more {'place' if len(here) == 1 else 'places'}"
+    if revisions:
+        yield f"also in {'revision' if len(revisions) == 1 else 'revisions'} {listed(list(revisions), NAMED)}"

@@ -32,6 +32,7 @@ class Gathered:
         facts: what was checked, for the summary: "tables", "revisions", "server" and so on.
         heads: the revisions that the schema is at.
         runs: what the revisions in scope did, in order.
+        known_new: whether a baseline or a flag says that these are the new revisions.
         of_models: fingerprints of findings that autogenerate would fix in the models alone.
         schemas: of each database at head, with its name for messages, which is empty if there is only one.
         kinds: the kinds of patterns that ran.
@@ -47,6 +48,7 @@ class Gathered:
     facts: Mapping[str, object] = field(default_factory=dict)
     heads: tuple[str, ...] = ()
     runs: tuple[RevisionRun, ...] = ()
+    known_new: bool = True
     of_models: tuple[str, ...] = ()
     schemas: tuple[tuple[str, Schema], ...] = ()
     kinds: tuple[type[Pattern], ...] = (SchemaPattern,)
@@ -70,6 +72,7 @@ class Report:
         facts: what was checked, for the summary: "tables", "revisions", "server" and so on.
         heads: the revisions that the schema is at.
         runs: what the revisions in scope did, in order.
+        known_new: whether a baseline or a flag says that these are the new revisions. What others do is said once.
         of_models: fingerprints of findings that autogenerate would fix in the models, whatever the database has.
             Entries of the baseline that match them are not stale.
         fixable: whether pgfix can work on this project and on what was checked.
@@ -89,6 +92,7 @@ class Report:
     facts: Mapping[str, object] = field(default_factory=dict)
     heads: tuple[str, ...] = ()
     runs: tuple[RevisionRun, ...] = ()
+    known_new: bool = True
     of_models: tuple[str, ...] = ()
     fixable: bool = True
     fail_on: Severity = Severity.WARNING
@@ -99,7 +103,8 @@ class Report:
     causes: tuple[Finding, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "causes", by_cause(self.findings))
+        old = () if self.known_new else tuple(dict.fromkeys(run.revision for run in self.runs))
+        object.__setattr__(self, "causes", by_cause(self.findings, old))
 
     @classmethod
     def of(cls, gathered: Gathered, baseline: Baseline | None, settings: Settings) -> Report:
@@ -127,6 +132,7 @@ class Report:
             facts=gathered.facts,
             heads=gathered.heads,
             runs=gathered.runs,
+            known_new=gathered.known_new,
             of_models=gathered.of_models,
             fixable=gathered.fixable,
             fail_on=settings.fail_on,

@@ -11,6 +11,9 @@ from alembic_pgpatterns.schema.model import Name, Schema, Table
 LARGE = 10_000
 """Rows from which reading the whole table is noticed."""
 
+MANY = 1_000_000
+"""Rows from which a key of 32 bits is worth a thought: a thousandth of its numbers, and a sign of how fast they go."""
+
 FEW_COLUMNS = 5
 """Columns that a short list has at most."""
 
@@ -35,8 +38,10 @@ _ABOUT = frozenset({"detail", "info", "information", "metadata", "property"})
 """Last words of names of tables that say more about what the word before names."""
 
 SERIES = frozenset({
-    "activity", "audit", "event", "execution", "history", "job", "log", "message", "metric", "notification", "queue",
-    "reading", "run", "session", "task",
+    "activity", "alert", "attempt", "audit", "click", "delivery", "entry", "event", "execution", "history",
+    "impression", "item", "job", "line", "log", "measurement", "message", "metric", "notification", "payment",
+    "position", "queue", "reading", "record", "request", "response", "result", "run", "sample", "session", "snapshot",
+    "task", "trace", "transaction", "view", "visit", "vote",
 })  # fmt: skip
 """Last words of the names of tables that the program fills by itself."""
 
@@ -117,10 +122,14 @@ def likely_grows(schema: Schema, table: Table) -> bool:
     How many rows a table has, only statistics say. Without them an index on a table of fifty rows would be proposed
     as loudly as one on the largest.
     """
-    last = last_word(table)
-    if last in LISTS or looks_like_a_list(schema, table):
+    if last_word(table) in LISTS or looks_like_a_list(schema, table):
         return False
-    return last in SERIES or any(key.referred_table != table.name for key in table.foreign_keys)
+    return grows_by_itself(table) or any(key.referred_table != table.name for key in table.foreign_keys)
+
+
+def grows_by_itself(table: Table) -> bool:
+    """Whether the table's name says that the program fills it by itself: events, jobs, messages."""
+    return last_word(table) in SERIES
 
 
 def singular(word: str) -> str:

@@ -211,6 +211,7 @@ class Relationship:
 
     ``cascade``: SQLAlchemy's cascade options. ``columns``: of the child's foreign key. ``many_to_one``: it leads from
     the child to the parent, so its cascade does not concern the deletion of parents. ``view_only``: it never writes.
+    ``eager``: whoever loads the parent loads the children, too.
     """
 
     model: str
@@ -222,6 +223,7 @@ class Relationship:
     passive_deletes: bool | str
     many_to_one: bool = False
     view_only: bool = False
+    eager: bool = False
     origin: Origin = NO_ORIGIN
 
     @property

@@ -103,6 +103,26 @@ def test_what_one_revision_does_several_times_is_one_cause() -> None:
     assert len(by_cause(findings)) == 2
 
 
+def test_what_old_revisions_do_is_a_habit_that_is_said_of_the_newest() -> None:
+    findings = [
+        found("a", name, BlockingIndexBuild, Location(f"versions/{revision}.py", line)).but(revision=revision)
+        for name, revision, line in (("x", "1", 9), ("y", "3", 9), ("z", "3", 4), ("x", "2", 9))
+    ]
+    (one,) = by_cause(findings, ["1", "2", "3"])
+    assert (one.revision, one.object) == ("3", "public.a.z")
+    assert one.message == "a.z is wrong; also public.a.y; also in revisions 2, 1"
+    # Those that are known to be new are written again, each by itself.
+    assert len(by_cause(findings)) == len(by_cause(findings, ["0"])) == 3
+    # What fails, and what the models and the head disagree about, is no habit.
+    failing = [finding.but(severity=Severity.ERROR) for finding in findings]
+    assert len(by_cause(failing, ["1", "2", "3"])) == 3
+    drifts = [found(name, pattern=ModelDrift).but(revision="1") for name in "ab"]
+    assert len(by_cause(drifts, ["1"])) == 2
+    # Two causes of one pattern are two habits.
+    named = [findings[0].but(cause="no name"), findings[3].but(cause="no name"), *findings[1:3]]
+    assert sorted(len(item.also) for item in by_cause(named, ["1", "2", "3"])) == [1, 1]
+
+
 def test_a_pattern_that_is_gone_folds_by_place() -> None:
     findings = [found(name, location=MIXIN).but(pattern="gone") for name in "ab"]
     findings += [found("c", name).but(pattern="gone") for name in "xy"]

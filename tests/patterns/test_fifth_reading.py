@@ -81,6 +81,14 @@ def test_a_key_that_nothing_uses(facts: dict[str, Any], guess: bool) -> None:
     assert finding.guess is guess
 
 
+@pytest.mark.parametrize(("shape", "cause"), [(BY_KEY, ""), (OTHER, "no query")])
+def test_keys_that_only_deletions_need_have_one_cause(shape: QueryShape, cause: str) -> None:
+    """A key that a query searches by is a finding of its own."""
+    item = table(column("id"), column("a"), column("x"), foreign("a", on_delete="CASCADE"))
+    (finding,) = found("unindexed-foreign-key", item, table(name=PARENT), queries=[shape])
+    assert (finding.cause, finding.guess) == (cause, False)
+
+
 def test_rows_that_go_with_another() -> None:
     """The parent is deleted with a row that it belongs to itself."""
     item = table(column("id"), column("a"), foreign("a"))

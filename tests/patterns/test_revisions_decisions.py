@@ -513,3 +513,9 @@ def test_downgrades(downgrade: Downgrade | None, expected: str | None) -> None:
     findings = found("irreversible-revision", run(downgrade=downgrade, downgrade_line=20))
     assert len(findings) == (expected is not None)
     assert all(expected in item.message for item in findings if expected)
+    assert not any(item.guess for item in findings)
+
+
+def test_nobody_goes_back_to_an_empty_database() -> None:
+    first = run(downgrade=Downgrade(failure="no"), before=Schema("database", ()))
+    assert [item.guess for item in found("irreversible-revision", first)] == [True]

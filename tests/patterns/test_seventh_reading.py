@@ -19,8 +19,8 @@ from alembic_pgpatterns.workload.from_source import workload_of
 from tests.patterns.handmade import column, foreign, found, index, query, table, unique
 from tests.patterns.handmade_runs import SHARE, run, step
 
-TENANT, TEAM, USER, SETTING, TEAM_RULE, RULE = (
-    Name("public", name) for name in ("tenant", "team", "app_user", "user_setting", "team_rule", "rule")
+TENANT, TEAM, USER, SETTING, TEAM_RULE, RULE, EVENT = (
+    Name("public", name) for name in ("tenant", "team", "app_user", "user_setting", "team_rule", "rule", "user_event")
 )
 LISTS = (
     table(column("name", "text", table=TENANT), name=TENANT),
@@ -45,9 +45,28 @@ def test_an_index_of_a_list_that_people_fill(name: Name, rows: int | None, guess
 
 def test_numbers_of_a_list_that_people_fill_last() -> None:
     named = replace(LISTS[1], columns=(column("id", "int4", table=TEAM, identity="a"),))
-    other = replace(LISTS[2], columns=(column("id", "int4", table=USER, identity="a"),))
+    other = replace(LISTS[2], columns=(column("id", "int4", table=EVENT, identity="a"),), name=EVENT)
     findings = found("integer-primary-key", LISTS[0], named, other)
-    assert [(item.table, item.guess) for item in findings] == [(TEAM, True), (USER, False)]
+    assert [(item.table, item.guess) for item in findings] == [(TEAM, True), (EVENT, False)]
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "in_source", "guess"),
+    [
+        (USER, None, True, True),
+        (USER, None, False, False),
+        (USER, 2_000_000, True, False),
+        (EVENT, None, True, False),
+        (EVENT, 9_000, True, True),
+    ],
+)
+def test_numbers_that_may_end(name: Name, rows: int | None, in_source: bool, guess: bool) -> None:
+    """Known rows say more than a name, and a name says something where the application's source is known."""
+    origin = Origin(info={"rows": rows} if rows else {})
+    item = table(column("id", "int4", table=name, identity="a"), name=name, origin=origin)
+    evidence = Evidence("source") if in_source else None
+    (finding,) = registry()["integer-primary-key"]().detect(Schema("database", (item,), evidence=evidence))
+    assert finding.guess is guess
 
 
 @pytest.mark.parametrize("in_source", [False, True])

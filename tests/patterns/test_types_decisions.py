@@ -350,6 +350,19 @@ def test_cascades(key: Any, facts: dict[str, Any], message: str | None) -> None:
     assert [item.message for item in findings] == ([f"Parent.items {message}"] if message else [])
 
 
+@pytest.mark.parametrize(
+    ("facts", "guess"),
+    [
+        ({"passive_deletes": False}, False),
+        ({"passive_deletes": False, "eager": True}, True),
+        ({"passive_deletes": False, "eager": True, "cascade": frozenset({"merge"})}, False),
+    ],
+)
+def test_nothing_is_spared_where_children_are_loaded_anyway(facts: dict[str, Any], guess: bool) -> None:
+    (finding,) = cascades(CASCADE, **facts)
+    assert finding.guess is guess
+
+
 def test_what_to_do_about_a_cascade() -> None:
     (finding,) = cascades(foreign("a"))
     assert finding.remedy == Advice('Declare ForeignKey(…, ondelete="CASCADE"), or remove passive_deletes.')

@@ -19,8 +19,9 @@ class OrmCascadeMismatch(SchemaPattern):
     foreign key to NULL, one by one. The database could have deleted all of them in one statement.
 
     This is read from the mapped classes of the models, or of the registries named in the settings. It is a guess where
-    nothing in the application's source deletes rows of the parent. Each kind of contradiction is said once, with all
-    relationships that have it.
+    nothing in the application's source deletes rows of the parent, and where children that are deleted one by one are
+    loaded together with the parent (`lazy="selectin"`): `passive_deletes` spares no loaded child. Each kind of
+    contradiction is said once, with all relationships that have it.
 
     Not reported: the many-to-one side, view-only relationships, link tables (secondary), and models whose mappers
     cannot be configured as env.py imports them.
@@ -92,7 +93,9 @@ registries = [Base.registry]
                 message, advice = problem
                 cause = "by the database" if relationship.passive_deletes else "one by one"
                 finding = self.finding(at=relationship, message=message, remedy=Advice(advice), cause=cause)
-                yield finding.but(guess=not may_lose_rows(schema, relationship.parent))
+                # Nothing is spared where the children are loaded anyway.
+                is_idle = relationship.eager and "delete" in relationship.cascade and not relationship.passive_deletes
+                yield finding.but(guess=is_idle or not may_lose_rows(schema, relationship.parent))
 
 
 def _foreign_key(schema: Schema, relationship: Relationship) -> ForeignKey | None:

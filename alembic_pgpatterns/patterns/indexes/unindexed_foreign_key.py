@@ -54,6 +54,9 @@ class UnindexedForeignKey(SchemaPattern):
     A key that nothing uses is a guess, too: it has no ON DELETE, neither a policy nor a query that no index serves
     names its columns, no relationship leads from parent to children, and the source deletes no row of the parent.
 
+    Keys that no query of the application's source searches by are said once, with all of their tables: their indexes
+    serve deletions of parents and relationships.
+
     Not reported: keys that are NOT ENFORCED (nothing is looked up), and the copies of a partitioned table's key on its
     partitions. A temporal key (PERIOD) needs a GiST index.
 
@@ -108,7 +111,8 @@ Table(
                 guess = (short and not _may_be_searched(schema, table, key)) or _finds_few(table, key, coverage)
                 # Even a search reads no more than some hundreds of rows.
                 guess = guess or (schema.evidence is not None and _links_lists(schema, table))
-                yield finding.but(guess=guess or _is_unused(schema, table, key))
+                cause = "" if _may_be_searched(schema, table, key) else "no query"
+                yield finding.but(guess=guess or _is_unused(schema, table, key), cause=cause)
 
 
 def _links_lists(schema: Schema, table: Table) -> bool:

@@ -36,7 +36,8 @@ class IrreversibleRevision(RevisionPattern):
     If a revision cannot be undone, say so in its downgrade: ``raise NotImplementedError("the old column is gone")``.
     Then it is not reported. Nor is a file without the function: that is a way of working, and the report says once how
     many files have none. The order of columns, whether a constraint is validated, owners and data are not compared, nor
-    labels that an enum has more: PostgreSQL cannot drop one, and they disturb nobody.
+    labels that an enum has more: PostgreSQL cannot drop one, and they disturb nobody. The downgrade of a revision that
+    begins with an empty database is a guess: nobody goes back to that in production.
     """
 
     references = ("https://alembic.sqlalchemy.org/en/latest/tutorial.html#downgrading",)
@@ -71,7 +72,9 @@ class IrreversibleRevision(RevisionPattern):
         if message is not None:
             place = downgrade.location or Location(run.path, run.downgrade_line)
             spot = Spot(run.revision, None, place, place.line)
-            yield self.finding(spot, message, remedy, revision=run.revision)
+            cause = "no name" if no_name is not None else ""
+            finding = self.finding(spot, message, remedy, revision=run.revision, cause=cause)
+            yield finding.but(guess=not run.before.tables)
 
 
 def _new_names(run: RevisionRun, kind: str, table_name: str | None) -> list[str]:

@@ -24,8 +24,8 @@ class TimestampWithoutTimeZone(SchemaPattern):
     The change needs a decision: which zone the stored values are in. The fix says UTC, as most applications use.
 
     `default=` or `onupdate=` such as `datetime.utcnow` must change together with the type: it fills in a time without a
-    zone, which PostgreSQL reads in the session's zone when it stores it as `timestamptz` (and which asyncpg refuses).
-    The finding says so.
+    zone, which PostgreSQL reads in the session's zone when it stores it as `timestamptz` (asyncpg: in the program's
+    own zone). The finding says so. So does a TypeDecorator whose `process_bind_param` takes the zone away.
 
     The fix rewrites the table. Where the values are UTC, `SET LOCAL timezone = 'UTC'` in the same transaction and the
     change without USING rewrite only the indexes on the column (PostgreSQL 12 and later).
@@ -97,7 +97,7 @@ def naive_default(column: Column, zone: str = "a time zone") -> str:
 
 
 def _unknown_default(column: Column) -> str:
-    """What to look at where a function of the application fills a moment in: asyncpg refuses a value without a zone."""
+    """What to look at where a function of the application fills a moment in."""
     values = {"default": column.python_default, "onupdate": column.python_onupdate}
     calls = [f"{name}={value}" for name, value in values.items() if isinstance(value, str) and _is_function(value)]
     return f"see that {' and '.join(calls)} gives a value with one" if calls else ""
@@ -126,8 +126,9 @@ def _remedy(column: Column, obstacle: str | None, around: str | None) -> Remedy:
 def _decorated(column: Column) -> Advice:
     """The TypeDecorator stays: it converts values, and one line of it holds for all of its columns."""
     return Advice(
-        f"Keep {column.type.decorator} as the type, and let its impl be DateTime(timezone=True). Then, for each "
-        "column: ALTER TABLE … ALTER COLUMN … TYPE timestamp with time zone USING … AT TIME ZONE 'UTC'."
+        f"Keep {column.type.decorator} as the type, let its impl be DateTime(timezone=True), and see that its "
+        "process_bind_param, if it has one, keeps the zone of each value. Then, for each column: ALTER TABLE … ALTER "
+        "COLUMN … TYPE timestamp with time zone USING … AT TIME ZONE 'UTC'."
     )
 
 

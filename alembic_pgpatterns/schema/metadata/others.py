@@ -91,6 +91,10 @@ def read_relationships(context: Context, registries: Several[registry]) -> tuple
     return tuple(result)
 
 
+_EAGER = frozenset({False, "immediate", "joined", "selectin", "subquery"})
+"""What ``relationship(lazy=…)`` takes for loading children together with the parent."""
+
+
 def _relationship(context: Context, property_: RelationshipProperty[Any]) -> list[Relationship]:
     pairs = property_.local_remote_pairs or []
     if property_.direction is MANYTOONE:
@@ -113,6 +117,7 @@ def _relationship(context: Context, property_: RelationshipProperty[Any]) -> lis
             passive_deletes=property_.passive_deletes,
             many_to_one=property_.direction is MANYTOONE,
             view_only=property_.viewonly,
+            eager=property_.lazy in _EAGER,
             origin=Origin(context.origins.class_location(class_, property_.key)),
         )
     ]
