@@ -216,9 +216,24 @@ def backend_pid(connection: Any) -> int:
     if _PID not in info:
         fairy = connection.connection
         driven = getattr(fairy, "driver_connection", None) or fairy.connection  # the latter in SQLAlchemy 1.4
-        driver_info = getattr(driven, "info", None)
-        info[_PID] = driver_info.backend_pid if driver_info is not None else driven.get_server_pid()
+        info[_PID] = _reported_pid(driven)
     return int(info[_PID])
+
+
+def _reported_pid(driven: Any) -> int:
+    """The server process as the driver knows it, else as the server says; a statement more is in no one's way."""
+    of_driver = getattr(getattr(driven, "info", None), "backend_pid", None)  # psycopg and psycopg2
+    if of_driver is None and hasattr(driven, "get_server_pid"):  # asyncpg
+        of_driver = driven.get_server_pid()
+    if of_driver is not None:
+        return int(of_driver)
+    # pg8000 and others of Python's DB-API. Whoever asks is about to run a statement in this transaction anyway.
+    cursor = driven.cursor()
+    try:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])
+    finally:
+        cursor.close()
 
 
 def _lines(frame: FrameType) -> tuple[int, int]:

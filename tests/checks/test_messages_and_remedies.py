@@ -169,6 +169,9 @@ def test_an_enum_made_again_needs_only_a_new_label(found) -> None:
     proposal = proposed(finding)
     assert proposal.startswith("op.execute(\"ALTER TYPE public.mood ADD VALUE IF NOT EXISTS 'it''s fine'\")")
     assert found(proposal, "table-rewrite", enum) == []
+    arrays = again.replace("TYPE mood USING mood::text::mood", "TYPE mood[] USING mood::text[]::mood[]")
+    (finding,) = found(dedent(arrays), "table-rewrite", enum.replace("mood mood)", "mood mood[])"))
+    assert proposed(finding) == proposal  # labels are the type's, not the array's
     fewer = again.replace("'sad', ", "")
     (finding,) = found(dedent(fewer), "table-rewrite", enum)
     assert "to an enum of the same name with other labels" in finding.message

@@ -104,6 +104,18 @@ def test_every_driver(tmp_path, traced_server, driver: str, per_migration: bool)
     check(traced.runs[0], shifted=driver == "asyncpg")
 
 
+def test_a_driver_that_does_not_know_its_server_process(tmp_path, traced_server) -> None:
+    """pg8000 is asked for it by a statement. With it Alembic's autocommit_block() fails, with or without a trace."""
+    project = projects.make(tmp_path, "postgresql+pg8000://nobody:secret@db.example.invalid/shop")
+    project.sql("r0", "CREATE TABLE book (id bigint)")
+    project.sql("r1", "ALTER TABLE book ADD COLUMN kind text", down="r0")
+    traced = trace(project, traced_server, ["r1"])
+    assert traced.skipped == ()
+    statement = of(traced.runs[0], "ADD COLUMN kind")
+    assert statement.transactional
+    assert "ACCESS EXCLUSIVE" in [lock.mode for lock in statement.locks]
+
+
 def test_an_older_server(tmp_path, old_traced_server) -> None:
     check(trace(project_with(tmp_path, "psycopg", True), old_traced_server, ["r1"]).runs[0])
 

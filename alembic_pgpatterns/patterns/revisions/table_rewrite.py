@@ -178,7 +178,8 @@ def _retyped(run: RevisionRun, statement: Statement, change: AlterAction, table:
     more = _more_labels(old, new)
     if more and old is not None:
         # A new label needs no rewrite. In a transaction since PostgreSQL 12, where it can be used after the commit.
-        added = (f"ALTER TYPE {old.display} ADD VALUE IF NOT EXISTS {text_literal(label)}" for label in more)
+        kind = old.display.removesuffix("[]")
+        added = (f"ALTER TYPE {kind} ADD VALUE IF NOT EXISTS {text_literal(label)}" for label in more)
         return "\n".join(f"op.execute({python(text)})" for text in added) + "  # in place of a new type"
     # Where the session's zone is UTC the values stay as they are, and PostgreSQL rewrites nothing (since 12).
     if _becomes_aware(old, new) and _is_utc(change):
