@@ -43,6 +43,23 @@ def truncate(identifier: str) -> str:
     return identifier.encode()[:MAX_IDENTIFIER_BYTES].decode(errors="ignore")
 
 
+def object_name(table: str, columns: str, label: str) -> str:
+    """A default name as PostgreSQL makes it (``makeObjectName`` in commands/indexcmds.c): at most 63 bytes.
+
+    The longer of the first two parts is cut until all fit.
+    """
+    first, second = table.encode(), columns.encode()
+    room = MAX_IDENTIFIER_BYTES - len(label.encode()) - (2 if second else 1)
+    # In bytes, as PostgreSQL counts them; half a character at the end is left out below.
+    while len(first) + len(second) > room:
+        if len(first) > len(second):
+            first = first[:-1]
+        else:
+            second = second[:-1]
+    cut = (part.decode(errors="ignore") for part in (first, second) if part)
+    return "_".join((*cut, label))
+
+
 def do_block(body: str) -> str:
     """A DO statement, in dollar quotes that the body does not contain."""
     tags = ("$$", *(f"$block{number}$" for number in range(1, 1000)))

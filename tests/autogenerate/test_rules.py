@@ -29,7 +29,10 @@ from alembic_pgpatterns.autogenerate.rewrite.plain_steps import plain
 from alembic_pgpatterns.autogenerate.rewrite.replaced_index import ReplaceIndexOp
 from alembic_pgpatterns.autogenerate.rewrite.view_blocks import RetypeUnderViewsOp
 
-PASSES = ("with_enum_types", "with_split_alters", "with_views_apart", "with_inline_references", "with_indexes_replaced")
+PASSES = (
+    *("with_enum_types", "with_split_alters", "with_names_freed_first", "with_views_apart", "with_inline_references"),
+    "with_indexes_replaced",
+)
 """What `rewrite` itself does with the changes, before and after the repairs."""
 
 

@@ -68,7 +68,10 @@ class AllTables:
         """Whether PostgreSQL has all that the table needs, so that nothing but the table is created."""
         for item in named_types(table):
             existing = types.get((item.schema or self.default_schema, str(item.name)))
-            if existing is None or (existing.kind == "e" and existing.labels != tuple(item.enums)):
+            labels = getattr(item, "enums", None)
+            if existing is None or (existing.kind == "e") != (labels is not None):
+                return False
+            if labels is not None and existing.labels != tuple(labels):
                 return False
         if any(composites_of(column.type) for column in table.columns):
             return False

@@ -160,7 +160,7 @@ def _free_name(state: TableState, form: ConstraintForm, named: dict[str, Any]) -
 
 def renamed(state: TableState, old: ConstraintForm, new: str) -> RenameOp:
     """The op that gives a constraint the name that the models have for it."""
-    return RenameOp.constraint(state.table, old.name, new, old.columns)
+    return RenameOp.constraint(state.table, old.name, new, old.columns, old.kind in "pux")
 
 
 def _reflected(state: TableState, name: str) -> Any:

@@ -46,6 +46,7 @@ def compare_foreign_keys(state: TableState) -> None:
     actual = {f.name: f for f in state.actual.of_kind("f").values() if state.includes_name(f.name, FILTER)}
     unmatched = dict(actual)
     missing: list[ForeignKeyConstraint] = []
+    names: dict[str, str] = {}
     for key in sorted(state.declared.foreign_key_constraints, key=lambda key: tuple(c.name for c in key.columns)):
         partner = _partner(key, unmatched, state)
         if partner is None:
@@ -53,8 +54,12 @@ def compare_foreign_keys(state: TableState) -> None:
         else:
             del unmatched[partner]
             name = stored_name(key, state)
-            if name is not None and name != partner and name not in actual and state.includes(key, name, FILTER, False):
-                state.add(renamed(state, actual[partner], name))
+            if name is not None and name != partner and state.includes(key, name, FILTER, False):
+                names[partner] = name
+    for partner, name in names.items():
+        # What has the name now goes, or gets another name too.
+        if name not in actual or name in unmatched or name in names:
+            state.add(renamed(state, actual[partner], name))
     for form in unmatched.values():
         reflected = next((c for c in state.reflected.foreign_key_constraints if c.name == form.name), None)
         if reflected is None or state.includes(reflected, form.name, FILTER, True):

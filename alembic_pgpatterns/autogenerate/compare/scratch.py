@@ -248,7 +248,8 @@ def _create_types(connection: Connection, types: Sequence[Any]) -> None:
     default = str(connection.dialect.default_schema_name)
     for number, item in enumerate(types):
         present = existing.get((item.schema or default, str(item.name)))
-        if present is not None and (present.kind == "d" or present.labels == tuple(item.enums)):
+        labels = tuple(getattr(item, "enums", ()))
+        if present is not None and (present.kind == "e") == bool(labels) and present.labels == labels:
             continue
         if item.schema:
             _attempt(connection, lambda s=item.schema: connection.execute(CreateSchema(s, if_not_exists=True)))  # type: ignore[misc]

@@ -49,16 +49,17 @@ def compare_types(context: AutogenContext, upgrade_ops: ops.UpgradeOps, metadata
     before += create_missing(connection, changes, metadata.tables.values())
     before += sequences.created_or_altered(context, metadata, default)
     inline = set(_created_inline(changes, default))
-    for key in [key for key in declared if key not in actual and key not in inline]:
+    other_kind = {key for key, item in declared.items() if key in actual and actual[key].kind != _kind(item)}
+    for key in [key for key in declared if (key not in actual or key in other_kind) and key not in inline]:
         before.append(created(declared[key]))
     for key, item in declared.items():
-        if key in actual and actual[key].kind == _kind(item):
+        if key in actual and key not in other_kind:
             before += _compared(context, item, actual[key], upgrade_ops)
     for change in _unwritable(upgrade_ops):
         item = postgresql.ENUM(*change.new_values, name=change.name, schema=_without(change.schema, default))
         before += _compared(context, item, read_types(connection)[change.schema, change.name], upgrade_ops)
     before = [*map(CommentOp.of, _contradictions(metadata, default) if "e" in kinds else ()), *before]
-    unused = [item for key, item in actual.items() if key not in declared]
+    unused = [item for key, item in actual.items() if key not in declared or key in other_kind]
     lost = [item for item in unused if loses_all(item.users, changes, default)]
     # A domain goes before the enum that it is over.
     lost.sort(key=lambda item: item.kind != "d")

@@ -14,7 +14,6 @@ from alembic_pgpatterns.autogenerate.rewrite.changes import Change, altered, nam
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
 from alembic_pgpatterns.autogenerate.rewrite.default_names import Names, applies, default_name, names_of_new_table
 from alembic_pgpatterns.autogenerate.rewrite.enum_plugin_ops import with_enum_ops_placed
-from alembic_pgpatterns.autogenerate.rewrite.freed_names import with_names_freed_first
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, expression_text
 from alembic_pgpatterns.autogenerate.rewrite.steps import referenced_table, referenced_tables
 from alembic_pgpatterns.remedies.metadata_copy import parents_of
@@ -388,7 +387,6 @@ REPAIRS: tuple[Callable[[Sequence[Change], Facts], list[Change]], ...] = (
     with_column_checks,
     with_late_foreign_keys,
     with_ordered_drops,
-    with_names_freed_first,
     with_keys_after_uniques,
     with_keys_dropped_first,
     with_generated_dropped_first,

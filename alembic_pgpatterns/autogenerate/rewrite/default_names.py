@@ -9,7 +9,7 @@ from sqlalchemy.schema import conv
 from alembic_pgpatterns.autogenerate.rewrite.changes import table_of
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT, expression_text, sql_text
-from alembic_pgpatterns.schema.names import MAX_IDENTIFIER_BYTES
+from alembic_pgpatterns.schema.names import object_name
 from alembic_pgpatterns.schema.sql import sqltext
 
 
@@ -35,20 +35,6 @@ class Names:
                 self._used.add((place, name))
                 return name
         raise AssertionError(f"a thousand constraints named like {table}_{columns}_{label}")
-
-
-def object_name(table: str, columns: str, label: str) -> str:
-    """Join three parts in at most 63 bytes. The longer of the first two is cut until they fit."""
-    first, second = table.encode(), columns.encode()
-    room = MAX_IDENTIFIER_BYTES - len(label.encode()) - (2 if second else 1)
-    # In bytes, as PostgreSQL counts them; half a character at the end is left out below.
-    while len(first) + len(second) > room:
-        if len(first) > len(second):
-            first = first[:-1]
-        else:
-            second = second[:-1]
-    cut = (part.decode(errors="ignore") for part in (first, second) if part)
-    return "_".join((*cut, label))
 
 
 def default_name(op: ops.AddConstraintOp, names: Names) -> conv | None:

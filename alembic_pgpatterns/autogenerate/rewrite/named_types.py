@@ -20,7 +20,8 @@ from sqlalchemy.types import TypeEngine
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, altered
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
 from alembic_pgpatterns.autogenerate.rewrite.inner_types import named_types_of, stored_type
-from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT, SqlOp
+from alembic_pgpatterns.autogenerate.rewrite.relation_names import names_freed
+from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT, DropTypeOp, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.table_names import qualified
 
 
@@ -29,7 +30,10 @@ def with_enum_types(changes: Sequence[Change], facts: Facts) -> list[Change]:
 
     If alembic-postgresql-enum is in use, it takes care of the enums, and only domains are left.
     """
-    existing = set(facts.enums)
+    dropped = {
+        key[1:] for change in changes if isinstance(change.up, DropTypeOp) for key in names_freed(change.up, facts.key)
+    }
+    existing = set(facts.enums) - dropped
     first: list[Change] = []
     result: list[Change] = []
     for original in changes:

@@ -21,9 +21,13 @@ class RenameOp(AlterTableOp):
     columns: tuple[str, ...] = ()
     """Of the table, that the constraint or index is about."""
     of_index = False
+    has_index = False
+    """Whether a constraint has an index, which gets the same name."""
 
     @classmethod
-    def constraint(cls, table: Table, old: str, new: str, columns: Iterable[str] = ()) -> RenameOp:
+    def constraint(
+        cls, table: Table, old: str, new: str, columns: Iterable[str] = (), has_index: bool = False
+    ) -> RenameOp:
         """Give a constraint of a table another name.
 
         Args:
@@ -31,10 +35,11 @@ class RenameOp(AlterTableOp):
             old: the name that it has.
             new: the name that it gets.
             columns: of the table, that the constraint is about.
+            has_index: whether it is a key or an EXCLUDE.
         """
         alter = f"{alter_table(*table)} RENAME CONSTRAINT"
         op = cls(table, f"{alter} {quote(old)} TO {quote(new)}", f"{alter} {quote(new)} TO {quote(old)}", new)
-        op.old_name, op.columns = old, tuple(columns)
+        op.old_name, op.columns, op.has_index = old, tuple(columns), has_index
         return op
 
     @classmethod

@@ -17,6 +17,7 @@ from alembic_pgpatterns.autogenerate.rewrite import revision_chain as chain
 from alembic_pgpatterns.autogenerate.rewrite.alembic_bugs import repaired
 from alembic_pgpatterns.autogenerate.rewrite.changes import flatten, paired
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, RewriteSettings, read_facts
+from alembic_pgpatterns.autogenerate.rewrite.freed_names import with_names_freed_first
 from alembic_pgpatterns.autogenerate.rewrite.function_body import body, in_batches, released
 from alembic_pgpatterns.autogenerate.rewrite.hidden_rows import refuse_hidden_rows
 from alembic_pgpatterns.autogenerate.rewrite.named_types import with_enum_types
@@ -69,7 +70,8 @@ def rewrite(
         batch: group unchanged ops for ``render_as_batch``.
     """
     changes = with_times_in_utc(repaired(paired(upgrade, downgrade), facts), facts)
-    changes = with_views_apart(with_split_alters(with_enum_types(changes, facts)), facts)
+    changes = with_names_freed_first(with_split_alters(with_enum_types(changes, facts)), facts)
+    changes = with_views_apart(changes, facts)
     if split != "never":
         changes = with_inline_references(changes, facts)
     changes, facts = with_swaps_placed(changes, facts)

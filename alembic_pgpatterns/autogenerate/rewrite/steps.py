@@ -20,6 +20,7 @@ from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableK
 from alembic_pgpatterns.autogenerate.rewrite.enum_ops import NewEnumOp
 from alembic_pgpatterns.autogenerate.rewrite.inner_types import named_types_of
 from alembic_pgpatterns.autogenerate.rewrite.new_names import RenameOp
+from alembic_pgpatterns.autogenerate.rewrite.relation_names import has_index, names_of_table
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp, InlineReferenceOp, Note, sql_text
 from alembic_pgpatterns.autogenerate.rewrite.view_sql import Column
 from alembic_pgpatterns.operations.directive import Directive
@@ -168,7 +169,7 @@ def touches(op: ops.MigrateOperation, facts: Facts) -> Touch:
         )
     if isinstance(op, ops.CreateTableOp | ops.DropTableOp):
         kinds = (kind for column in op.to_table().columns for kind in _types(column.type, facts))
-        return Touch(frozenset((*_references(op, facts), *kinds)), frozenset(reads))
+        return Touch(frozenset((*_references(op, facts), *kinds)), names_of_table(op, facts.key) | reads)
     if isinstance(op, ops.AddColumnOp | ops.DropColumnOp):
         column = op.column.name if isinstance(op, ops.AddColumnOp) else op.column_name
         added = op if isinstance(op, ops.AddColumnOp) else op._reverse
@@ -214,6 +215,7 @@ def _new_name(op: RenameOp, table: TableKey) -> frozenset[Key]:
     names = (op.old_name, str(op.object_name))
     # An index has a name of its schema, a constraint one of its table.
     places = {("name", *(table[:1] if op.of_index else table), name) for name in names}
+    places |= {("name", table[0], name) for name in names if op.has_index}
     return frozenset(places | {("dependent", *table, name) for name in names})
 
 
@@ -266,6 +268,8 @@ def _touches_object(op: ops.MigrateOperation, table: TableKey, reads: set[Key], 
         unique = bool(getattr(source, "unique", False))
     elif isinstance(op, ops.AddConstraintOp | ops.DropConstraintOp):
         writes.add(("name", *table, str(getattr(op, "constraint_name", None))))
+        if has_index(op):
+            writes.add(("name", table[0], str(getattr(op, "constraint_name", None))))
         makes_unique = isinstance(source, ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp)
         unique = makes_unique or getattr(op, "constraint_type", None) in ("unique", "primary")
     else:

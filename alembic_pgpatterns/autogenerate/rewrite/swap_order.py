@@ -12,6 +12,7 @@ from alembic_pgpatterns.autogenerate.rewrite.changes import Change, name_of
 from alembic_pgpatterns.autogenerate.rewrite.column_swap import swaps
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
 from alembic_pgpatterns.autogenerate.rewrite.new_names import RenameOp
+from alembic_pgpatterns.autogenerate.rewrite.relation_names import names_freed, names_taken
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Touch, touches
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import widens
@@ -63,9 +64,13 @@ def _renames_last(changes: Sequence[Change], facts: Facts) -> list[Change]:
 
 def _frees_a_name(rename: RenameOp, changes: Sequence[Change], facts: Facts) -> bool:
     """Whether another change creates an object with the old name, and none has dropped the constraint before."""
-    table = facts.key_of(rename)
-    same = [op for op in (c.up for c in changes) if facts.key_of(op) == table and name_of(op) == rename.old_name]
-    return bool(same) and not any(isinstance(op, _DROPS) for op in same)
+    freed = names_freed(rename, facts.key)
+    others = [change.up for change in changes if change.up is not rename]
+    # Also what restores the constraint as SQL.
+    same = [op for op in others if facts.key_of(op) == facts.key_of(rename) and name_of(op) == rename.old_name]
+    taken = bool(same) or any(freed & names_taken(op, facts.key) for op in others)
+    dropped = (op for op in others if isinstance(op, _DROPS) and freed & names_freed(op, facts.key))
+    return taken and not any(dropped)
 
 
 def _is_about(op: ops.MigrateOperation, rename: RenameOp, facts: Facts) -> bool:
