@@ -74,7 +74,7 @@ def has_index(op: ops.MigrateOperation) -> bool:
 
 
 def in_two_steps(op: RenameOp, passing: str) -> tuple[RenameOp, RenameOp]:
-    """Return a rename by way of a passing name, so that two objects can exchange their names."""
+    """Return a rename in two steps with a temporary name between them, so that two objects can exchange their names."""
     table, new = (op.schema, op.table_name), str(op.object_name)
     return _rename(op, table, op.old_name, passing), _rename(op, table, passing, new)
 
@@ -142,9 +142,10 @@ def _of_statement(op: ops.MigrateOperation, place: Place) -> tuple[frozenset[Key
     """The names that a statement of its own takes, and those that it gives up."""
     if not isinstance(op, SqlOp):
         return frozenset(), frozenset()
-    taken, freed = _read(op.statement)
-    keyed = (frozenset((kind, *place(schema, name)) for kind, schema, name in names) for names in (taken, freed))
-    return next(keyed), next(keyed)
+    gives, loses = (
+        frozenset((kind, *place(schema, name)) for kind, schema, name in names) for names in _read(op.statement)
+    )
+    return gives, loses
 
 
 _Name = tuple[str, str | None, str]
