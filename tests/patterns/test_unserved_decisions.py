@@ -162,6 +162,9 @@ def test_rows_that_are_not_deleted(condition: str, items: Table, expected: str) 
         (foreign("parent_id"), "parent_id = $1 ORDER BY id LIMIT 5", True),
         (foreign("parent_id"), "parent_id = $1 ORDER BY at LIMIT 5", False),
         (foreign("parent_id"), "parent_id = $1 AND at > $2", False),
+        # An index that holds the rows of one condition alone serves it, whatever its first column is.
+        (index("x", "id", predicate="NOT active"), "name = $1 AND active = false", True),
+        (index("x", "id", predicate="NOT active"), "name = $1", False),
     ],
 )
 def test_what_serves_it(existing: Any, condition: str, served: bool) -> None:

@@ -17,6 +17,7 @@ from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey
 from alembic_pgpatterns.schema.model import Index, Schema, Table
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.schema.sql.parser import IS_NULL, pg
+from alembic_pgpatterns.schema.sql.values import columns as columns_in
 from alembic_pgpatterns.workload.model import Recorded, Site, Usage, Workload
 
 GENERAL = 3
@@ -118,6 +119,8 @@ def _serves(index: Index, compared: set[str], contains: set[str]) -> bool:
         return False
     if index.method in ("gin", "gist"):
         return bool(set(index.columns) & contains) or any(key.column is None for key in index.keys)
+    if isinstance(index.predicate, str) and columns_in(index.predicate) <= compared:
+        return True  # it holds the rows of that condition alone, which is as good as a first column
     return index.columns[0] in compared or index.columns[0] is None
 
 
