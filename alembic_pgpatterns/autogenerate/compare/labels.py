@@ -10,7 +10,7 @@ from alembic.operations import ops
 
 from alembic_pgpatterns.autogenerate.compare.type_catalog import NamedType, TypeUser
 from alembic_pgpatterns.autogenerate.compare.type_dependents import Dependent, read_dependents
-from alembic_pgpatterns.autogenerate.rewrite.database_facts import droppable_views
+from alembic_pgpatterns.autogenerate.rewrite.droppable_views import droppable_views
 from alembic_pgpatterns.autogenerate.rewrite.enum_ops import EnumLabelOp, EnumPlace, InPhases, NewEnumOp, added_labels
 from alembic_pgpatterns.autogenerate.rewrite.kept_objects import restored_objects, saved_objects
 from alembic_pgpatterns.autogenerate.rewrite.lock_block import attempts

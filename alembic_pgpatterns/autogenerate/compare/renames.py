@@ -32,7 +32,7 @@ def column_hint(drop: ops.DropColumnOp, siblings: Iterable[ops.MigrateOperation]
     old = next((column for column in dropped if column.name == drop.column_name), None)
     pairs = (_pair(old, dropped, added, key) for key in (_kind, _family))
     new = next((column for column in pairs if column is not None), None)
-    if old is None or new is None:
+    if old is None or new is None or new.name == old.name:
         return ()
     where = f", schema={drop.schema!r}" if drop.schema else ""
     rename = f"op.alter_column({drop.table_name!r}, {drop.column_name!r}, new_column_name={new.name!r}{where})"

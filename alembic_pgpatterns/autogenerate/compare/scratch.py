@@ -33,8 +33,12 @@ from sqlalchemy.schema import (
 from alembic_pgpatterns.autogenerate.compare.forms import ColumnForm, Forms, read_forms
 from alembic_pgpatterns.autogenerate.compare.type_catalog import read_types
 from alembic_pgpatterns.autogenerate.rewrite.extensions import create_for
-from alembic_pgpatterns.autogenerate.rewrite.inner_types import composites_of, create_composite, named_types_of
-from alembic_pgpatterns.autogenerate.rewrite.named_types import create_statement
+from alembic_pgpatterns.autogenerate.rewrite.inner_types import (
+    composites_of,
+    create_composite,
+    create_statement,
+    named_types_of,
+)
 from alembic_pgpatterns.autogenerate.rewrite.own_transaction import in_transaction
 from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT
 from alembic_pgpatterns.errors import first_line

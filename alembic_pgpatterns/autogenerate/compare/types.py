@@ -18,8 +18,7 @@ from alembic_pgpatterns.autogenerate.rewrite.database_facts import enum_plugin
 from alembic_pgpatterns.autogenerate.rewrite.enum_plugin_ops import REPLACES
 from alembic_pgpatterns.autogenerate.rewrite.extensions import create_missing
 from alembic_pgpatterns.autogenerate.rewrite.filling import COMMON_LABELS
-from alembic_pgpatterns.autogenerate.rewrite.inner_types import named_types_of
-from alembic_pgpatterns.autogenerate.rewrite.named_types import create_statement
+from alembic_pgpatterns.autogenerate.rewrite.inner_types import create_statement, named_types_of
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, CreateSchemaOp, DropTypeOp, Note, SqlOp
 from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
 from alembic_pgpatterns.schema.names import quote

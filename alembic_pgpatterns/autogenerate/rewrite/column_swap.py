@@ -209,6 +209,7 @@ class _Swap:
         assert op.modify_type is not None
         self.op = op
         self.parts = _parts(op, facts)
+        self.recast = facts.recast_of(op)
         self.schema, self.table, self.column = op.schema, op.table_name, str(op.column_name)
         self.kind: TypeEngine[object] = op.modify_type
         self.new = self.parts.new
@@ -276,7 +277,7 @@ class _Swap:
     def _copies(self) -> tuple[ops.MigrateOperation, ...]:
         if not any(view.copied for view in self.parts.dependents.views):
             return ()
-        made, filled = copied(self.place, self.new, (self._table(),))
+        made, filled = copied(self.place, self.new, (self._table(),), self.recast)
         return (*self._limited((SqlOp(made),)), SqlOp(filled))
 
     def _limited(self, operations: tuple[ops.MigrateOperation, ...]) -> tuple[ops.MigrateOperation, ...]:
@@ -314,9 +315,9 @@ class _Swap:
         """The statements before and after the swap that drop and create what reads the column."""
         dependents = self.parts.dependents
         if dependents.objects:
-            yield around_objects([self.place])
+            yield around_objects([self.place], recast=[self.recast])
         if dependents.views:
-            yield do_block(saved([self.place], taken())), do_block(restored())
+            yield do_block(saved([self.place], taken(), [self.recast])), do_block(restored())
 
     def recreated(self) -> tuple[Note, ...]:
         """A note on what reads the column."""
@@ -328,6 +329,7 @@ class _Swap:
         copies = [view.description for view in dependents.views if view.copied]
         if copies:
             reason += f". Copies of {', '.join(copies)} are filled before, and take their places"
+        reason += self.recast.words(self.column)
         return (Note(RebuiltDependents.name, f"{self.table}.{self.column}", reason, aside=True),)
 
     def _default(self) -> tuple[ops.MigrateOperation, ...]:

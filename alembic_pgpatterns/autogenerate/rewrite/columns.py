@@ -105,10 +105,16 @@ def _renamed(op: InlineReferenceOp) -> tuple[ops.MigrateOperation, ...]:
     return (SqlOp(rename),)
 
 
+VIRTUAL_COLUMNS = 18
+"""First major version with generated columns that are computed when they are read (PostgreSQL 18 release notes)."""
+
+
 def rewriting(op: ops.AddColumnOp, facts: Facts) -> str | None:
     """Return why adding a column rewrites the table, or None."""
     default = op.column.server_default
     if isinstance(default, Computed):
+        if default.persisted is False and facts.version >= VIRTUAL_COLUMNS:
+            return None
         return "a stored generated column is computed for every row, under a lock that stops readers and writers"
     if isinstance(default, Identity):
         return "an identity column is numbered in every row, under a lock that stops readers and writers"

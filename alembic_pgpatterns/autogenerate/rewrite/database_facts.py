@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from alembic_pgpatterns.autogenerate.rewrite.called_functions import functions
 from alembic_pgpatterns.autogenerate.rewrite.changes import table_of
-from alembic_pgpatterns.autogenerate.rewrite.dependents import Dependents, read_dependents
+from alembic_pgpatterns.autogenerate.rewrite.dependents import Dependents, Redefined, read_dependents
+from alembic_pgpatterns.autogenerate.rewrite.droppable_views import droppable_views
 from alembic_pgpatterns.autogenerate.rewrite.own_transaction import in_transaction
+from alembic_pgpatterns.autogenerate.rewrite.recast import Recast, Recasts
 from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT
+from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import type_text
 from alembic_pgpatterns.operations.support.template import Name, Sql, Template
 from alembic_pgpatterns.schema.sql.binds import escape_binds
 
@@ -100,12 +104,39 @@ class Facts:
     held: Mapping[tuple[TableKey, str], tuple[str, ...]] = field(default_factory=dict)
     """What the revision itself does to a column before its type changes, so that the catalog does not say all."""
 
+    redefined: Mapping[tuple[TableKey, str], Redefined] = field(default_factory=dict)
+    """Indexes and CHECKs that the revision changes together with the type of their column."""
+    retyped: tuple[ops.AlterColumnOp, ...] = ()
+    """The changes of type in the revision."""
+    dropped_columns: frozenset[tuple[TableKey, str]] = frozenset()
+    """The columns that the revision drops."""
+    recasts: Callable[[TableKey, ops.AlterColumnOp, Dependents], Recast] = lambda table, op, dependents: Recast()
+    """What a new type of a column does to what reads it."""
+
     def dependents_of(self, op: ops.AlterColumnOp) -> Dependents:
         """Return what depends on the column of an op at the time when the revision changes its type."""
         table = self.key(op.schema, op.table_name)
         place = (table, str(op.column_name))
         result = self.dependents(*place).without(table, self.dropped_before.get(place, frozenset()))
-        return replace(result, obstacles=(*result.obstacles, *self.held.get(place, ())))
+        changed = self.redefined.get(place)
+        if changed is not None and op.modify_type is not None and type_text(op.modify_type) == changed.new_type:
+            result = result.redefined(changed.objects)
+        recast = self._recast(op, result)
+        result = recast.with_definitions(result)
+        return replace(result, obstacles=(*result.obstacles, *self.held.get(place, ()), *recast.refused))
+
+    def recast_of(self, op: ops.AlterColumnOp) -> Recast:
+        """Return what the new type of a column does to what reads it."""
+        return self._recast(op, replace(self, recasts=lambda *_: Recast()).dependents_of(op))
+
+    def _recast(self, op: ops.AlterColumnOp, dependents: Dependents) -> Recast:
+        if op.modify_type is None or self.is_new(op.schema, op.table_name):
+            return Recast()
+        table, column = self.key(op.schema, op.table_name), op.column_name
+        others = [op for op in self.retyped if self.key_of(op) == table and op.column_name != column]
+        beside = [(other, self.recasts(table, other, Dependents())) for other in others]
+        dropped = frozenset(name for place, name in self.dropped_columns if place == table)
+        return self.recasts(table, op, dependents).beside(beside, dropped)
 
     def key(self, schema: str | None, table: str) -> TableKey:
         """Return a table's key, with the default schema if it has none."""
@@ -161,6 +192,7 @@ def read_facts(context: MigrationContext, settings: RewriteSettings, **more: Any
         lockable=cache(reader.lockable),
         has_primary_key=reader.has_primary_key,
         dependents=cache(partial(read_dependents, connection)),
+        recasts=Recasts(connection),
         **more,
     )
 
@@ -249,32 +281,6 @@ _BLOCKING = """
     WHERE the.attnum = ANY (p.partattrs::int2[])
     ORDER BY 1
 """
-_VIEWS = """
-    WITH RECURSIVE the AS (
-        SELECT a.attrelid, a.attnum FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-        JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE n.nspname = :schema AND c.relname = :table AND a.attname = :column
-    ), dependent (oid) AS (
-        SELECT r.ev_class FROM the JOIN pg_depend d ON d.refobjid = the.attrelid AND d.refobjsubid = the.attnum
-        JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> d.refobjid AND r.rulename = '_RETURN'
-        WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
-        UNION
-        SELECT r.ev_class FROM dependent v JOIN pg_depend d ON d.refobjid = v.oid
-        JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> v.oid
-        WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
-    )
-    SELECT pg_describe_object('pg_class'::regclass, v.oid, 0), c.relkind NOT IN ('v', 'm')
-        OR EXISTS (SELECT FROM pg_depend d
-                   LEFT JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
-                   WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = v.oid AND d.deptype = 'n'
-                     AND coalesce(r.ev_class NOT IN (SELECT oid FROM dependent), true))
-        OR EXISTS (SELECT FROM pg_depend d JOIN pg_type t ON t.oid = d.refobjid
-                   WHERE d.refclassid = 'pg_type'::regclass AND d.deptype = 'n'
-                     AND (t.typrelid = v.oid OR t.oid = (SELECT typarray FROM pg_type WHERE typrelid = v.oid)))
-        OR EXISTS (SELECT FROM pg_depend d
-                   WHERE d.classid = 'pg_class'::regclass AND d.objid = v.oid AND d.deptype = 'e')
-    FROM dependent v JOIN pg_class c USING (oid) ORDER BY 1
-"""
 # deptype n: what is automatic (a) goes with the table. A rule on the table itself is not in its way.
 _BLOCKING_DROP = """
     SELECT DISTINCT replace(pg_describe_object(d.classid, d.objid, d.objsubid), 'rule _RETURN on ', '')
@@ -352,27 +358,3 @@ class _Reader:
     def _of_column(self, query: str, table: TableKey, column: str) -> tuple[str, ...]:
         values = {"schema": table[0], "table": table[1], "column": column}
         return tuple(str(name) for (name,) in self.connection.execute(text(query), values))
-
-
-def droppable_views(connection: Connection, table: TableKey, column: str) -> tuple[str, ...]:
-    """The views on a column and the views on these, if nothing else depends on any of them. Takes no lock."""
-    values = {"schema": table[0], "table": table[1], "column": column}
-    rows = [(str(name), bool(held)) for name, held in connection.execute(text(_VIEWS), values)]
-    return () if any(held for _, held in rows) else tuple(name for name, _ in rows)
-
-
-def functions(expression: str) -> list[tuple[str | None, str]]:
-    """Return the functions that an SQL expression calls, with the schema if one is written."""
-    from alembic_pgpatterns.schema.sql.parser import postgast
-
-    try:
-        tree = postgast.parse(f"SELECT {expression}")
-    except postgast.PgQueryError:
-        # Assume the worst if it cannot be parsed: a function that no catalog has.
-        return [(None, "")]
-    return [_function(call) for call in postgast.find_nodes(tree, postgast.pg_query_pb2.FuncCall)]
-
-
-def _function(call: Any) -> tuple[str | None, str]:
-    parts = [part.string.sval for part in call.funcname]
-    return (parts[-2] if len(parts) > 1 else None, parts[-1])

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from alembic_pgpatterns.autogenerate.rewrite import dependents_sql as queries
+from alembic_pgpatterns.autogenerate.rewrite.in_lists import as_written
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +161,36 @@ class Dependents:
             foreign_keys=tuple(key for key in self.foreign_keys if (key.schema, key.table, key.name) not in names),
         )
 
+    def redefined(self, objects: Mapping[str, IndexOn | CheckOn | None]) -> Dependents:
+        """Return the dependents with other definitions of some indexes and CHECKs.
+
+        Args:
+            objects: by name; None: it is not there any more.
+        """
+        new = [item for item in objects.values() if item is not None]
+        indexes = [item for item in self.indexes if item.name not in objects]
+        checks = [item for item in self.checks if item.name not in objects]
+        return replace(
+            self,
+            indexes=(*indexes, *(item for item in new if isinstance(item, IndexOn))),
+            checks=(*checks, *(item for item in new if isinstance(item, CheckOn))),
+        )
+
     def names(self, table: tuple[str, str]) -> frozenset[tuple[str, str, str]]:
         """Return schema, table and name of the indexes and constraints."""
         named: tuple[IndexOn | CheckOn, ...] = (*self.indexes, *self.checks)
         on_table = {(*table, item.name) for item in named}
         return frozenset(on_table | {(key.schema, key.table, key.name) for key in self.foreign_keys})
+
+
+@dataclass(frozen=True, slots=True)
+class Redefined:
+    """Indexes and CHECKs on a column that are others once the column has another type."""
+
+    new_type: str
+    """The type as SQL. With any other type, such as that of the downgrade, the database's definitions are right."""
+    objects: Mapping[str, IndexOn | CheckOn | None]
+    """By name; None: it is not there any more."""
 
 
 def read_dependents(connection: Connection, table: tuple[str, str], column: str) -> Dependents:
@@ -193,8 +219,10 @@ def read_dependents(connection: Connection, table: tuple[str, str], column: str)
     )
     sequences = [SequenceOf(**row) for row in rows(queries.SEQUENCE)]
     return Dependents(
-        indexes=tuple(IndexOn(**row) for row in rows(queries.INDEXES)),
-        checks=tuple(CheckOn(**row) for row in rows(queries.CHECKS)),
+        indexes=tuple(IndexOn(**{**row, "definition": as_written(row["definition"])}) for row in rows(queries.INDEXES)),
+        checks=tuple(
+            CheckOn(**{**row, "definition": _check_as_written(row["definition"])}) for row in rows(queries.CHECKS)
+        ),
         foreign_keys=foreign_keys,
         sequence=sequences[0] if sequences else None,
         views=tuple(ViewOn(**{**row, "indexes": tuple(row["indexes"])}) for row in rows(queries.VIEWS)),
@@ -212,6 +240,11 @@ def read_dependents(connection: Connection, table: tuple[str, str], column: str)
         ),
         partitioned=place.partitioned,
     )
+
+
+def _check_as_written(definition: str) -> str:
+    alter = "ALTER TABLE t ADD "
+    return as_written(alter + definition).removeprefix(alter)
 
 
 def _held_by(key: ForeignKeyOn) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ARRAY, Column, TypeDecorator
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql.named_types import CreateDomainType, CreateEnumType
 from sqlalchemy.types import SchemaType, TypeEngine, UserDefinedType
 
 from alembic_pgpatterns.schema.names import quote
@@ -59,3 +60,9 @@ def create_composite(kind: Any, schema: str | None = None) -> str:
     fields = ", ".join(f"{quote(str(field.name))} {compiler.process(field.type)}" for field in kind.columns)
     name = ".".join(quote(part) for part in (schema or kind.schema, str(kind.name)) if part)
     return f"CREATE TYPE {name} AS ({fields})"
+
+
+def create_statement(item: Any) -> str:
+    """Return the SQL that creates an enum or a domain."""
+    element = CreateEnumType(item) if isinstance(item, postgresql.ENUM) else CreateDomainType(item)
+    return str(element.compile(dialect=_dialect)).strip()

@@ -13,11 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from string import Template
 
-from alembic_pgpatterns.autogenerate.rewrite.view_sql import Column, are_among
+from alembic_pgpatterns.autogenerate.rewrite.recast import Recast
+from alembic_pgpatterns.autogenerate.rewrite.view_sql import Column, are_among, literal, literal_line
 from alembic_pgpatterns.schema.names import do_block
 
 LARGEST = "32 MB"
 """Of a table, with its TOAST table and without its indexes: PostgreSQL writes so much again in about a second."""
+_WRITTEN = " when this revision was written"
 REWRITE_SETTING = "pgpatterns.rewrite"
 
 # pg_publication_rel has the columns prattrs and prqual since PostgreSQL 15; through to_jsonb() a server without them
@@ -115,11 +117,17 @@ BEGIN$limit
   FROM changed a WHERE a.attstattarget >= 0
   UNION ALL
   SELECT 6, NULL, format('ALTER TABLE %s ALTER %I SET (%s)', a.relation, a.attname, array_to_string(a.attoptions, ', '))
-  FROM changed a WHERE a.attoptions IS NOT NULL;
+  FROM changed a WHERE a.attoptions IS NOT NULL;$recast
   FOR pgpatterns_object IN SELECT before FROM pgpatterns_objects WHERE before IS NOT NULL LOOP
     EXECUTE pgpatterns_object.before;
   END LOOP;
 END """)
+# Where an expression reads the column as its old type from now on.
+_RECAST = Template("""
+  IF NOT EXISTS (SELECT FROM pgpatterns_objects WHERE position($old in after) > 0) THEN
+    RAISE EXCEPTION '%', $message USING HINT = 'Write the revision again, on a database that has it.';
+  END IF;
+  UPDATE pgpatterns_objects SET after = replace(after, $old, $new);""")
 _LIMIT = Template("""
   FOR pgpatterns_object IN
     SELECT DISTINCT g.attname AS name, g.attrelid::regclass AS relation, pg_table_size(g.attrelid) AS size
@@ -146,7 +154,7 @@ BEGIN
 END """
 
 
-def saved_objects(columns: Iterable[Column], rebuilt: bool = False) -> str:
+def saved_objects(columns: Iterable[Column], rebuilt: bool = False, recast: Iterable[Recast] = ()) -> str:
     """The PL/pgSQL block that keeps the definitions of what reads some columns, and drops it.
 
     Locks: ACCESS EXCLUSIVE on the tables of policies, triggers and rules until the transaction ends.
@@ -154,10 +162,20 @@ def saved_objects(columns: Iterable[Column], rebuilt: bool = False) -> str:
     Args:
         columns: of tables. A generated column among them is left to the caller.
         rebuilt: a stored generated column reads one of them. Its table is read and written as a whole.
+        recast: the objects that come back with a cast.
     """
     condition = are_among(columns, "a.attrelid", "a.attname")
     limit = _LIMIT.substitute(columns=condition, largest=LARGEST, setting=REWRITE_SETTING) if rebuilt else ""
-    return _SAVED.substitute(columns=condition, limit=limit)
+    casts = "".join(
+        _RECAST.substitute(
+            old=literal_line(old),
+            new=literal_line(new),
+            message=literal(f"pgpatterns: {name} is not what it was{_WRITTEN}"),
+        )
+        for each in recast
+        for name, (old, new) in zip(each.recreated, each.pieces, strict=True)
+    )
+    return _SAVED.substitute(columns=condition, limit=limit, recast=casts)
 
 
 def restored_objects() -> str:
@@ -165,6 +183,6 @@ def restored_objects() -> str:
     return _RESTORED
 
 
-def around_objects(columns: Iterable[Column], rebuilt: bool = False) -> tuple[str, str]:
+def around_objects(columns: Iterable[Column], rebuilt: bool = False, recast: Iterable[Recast] = ()) -> tuple[str, str]:
     """Return the statements before and after the change of some columns; see `saved_objects`."""
-    return do_block(saved_objects(columns, rebuilt)), do_block(restored_objects())
+    return do_block(saved_objects(columns, rebuilt, recast)), do_block(restored_objects())

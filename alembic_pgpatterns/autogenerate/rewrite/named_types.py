@@ -14,14 +14,13 @@ from typing import Any
 from alembic.operations import ops
 from sqlalchemy import ARRAY, Column, TypeDecorator
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects.postgresql.named_types import CreateDomainType, CreateEnumType
 from sqlalchemy.types import TypeEngine
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, altered
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
-from alembic_pgpatterns.autogenerate.rewrite.inner_types import named_types_of, stored_type
+from alembic_pgpatterns.autogenerate.rewrite.inner_types import create_statement, named_types_of, stored_type
 from alembic_pgpatterns.autogenerate.rewrite.relation_names import names_freed
-from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT, DropTypeOp, SqlOp
+from alembic_pgpatterns.autogenerate.rewrite.rendering import DropTypeOp, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.table_names import qualified
 
 
@@ -76,12 +75,6 @@ def _created(kinds: Sequence[Any], existing: set[TableKey], facts: Facts) -> Ite
         if item.create_type and key not in existing:
             existing.add(key)
             yield Change(SqlOp(create_statement(item)), (SqlOp(_drop(item)),))
-
-
-def create_statement(item: Any) -> str:
-    """Return the SQL that creates an enum or a domain."""
-    element = CreateEnumType(item) if isinstance(item, postgresql.ENUM) else CreateDomainType(item)
-    return str(element.compile(dialect=DIALECT)).strip()
 
 
 def _drop(item: Any) -> str:

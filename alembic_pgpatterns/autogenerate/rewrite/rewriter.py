@@ -15,7 +15,7 @@ from alembic.operations import ops
 
 from alembic_pgpatterns.autogenerate.rewrite import revision_chain as chain
 from alembic_pgpatterns.autogenerate.rewrite.alembic_bugs import repaired
-from alembic_pgpatterns.autogenerate.rewrite.changes import flatten, paired
+from alembic_pgpatterns.autogenerate.rewrite.changes import Change, flatten, paired
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, RewriteSettings, read_facts
 from alembic_pgpatterns.autogenerate.rewrite.freed_names import with_names_freed_first
 from alembic_pgpatterns.autogenerate.rewrite.function_body import body, in_batches, released
@@ -29,6 +29,12 @@ from alembic_pgpatterns.autogenerate.rewrite.rendering import notes_of, todos_of
 from alembic_pgpatterns.autogenerate.rewrite.replaced_index import with_indexes_replaced
 from alembic_pgpatterns.autogenerate.rewrite.split_and_join import with_inline_references, with_split_alters
 from alembic_pgpatterns.autogenerate.rewrite.swap_order import with_swaps_placed
+from alembic_pgpatterns.autogenerate.rewrite.swap_redefined import (
+    Place,
+    not_in_stages,
+    with_new_types,
+    with_objects_in_stages,
+)
 from alembic_pgpatterns.autogenerate.rewrite.times_in_utc import with_times_in_utc
 from alembic_pgpatterns.autogenerate.rewrite.views import with_views_apart
 from alembic_pgpatterns.config.sources import settings_of
@@ -71,10 +77,7 @@ def rewrite(
     """
     changes = with_times_in_utc(repaired(paired(upgrade, downgrade), facts), facts)
     changes = with_names_freed_first(with_split_alters(with_enum_types(changes, facts)), facts)
-    changes = with_views_apart(changes, facts)
-    if split != "never":
-        changes = with_inline_references(changes, facts)
-    changes, facts = with_swaps_placed(changes, facts)
+    changes, facts = _ordered(changes, with_new_types(changes, facts), split)
     changes = with_indexes_replaced(changes, facts)
     grouped = in_batches if batch else tuple
     if facts.settings.phases:
@@ -88,6 +91,29 @@ def rewrite(
     first = refuse_hidden_rows((step for part in parts for step in part.up), facts)
     last = refuse_hidden_rows((step for part in parts for step in part.down), facts, quiet=bool(first))
     return [_file(part, parts, facts, grouped, (first, last)) for part in parts]
+
+
+def _ordered(
+    changes: list[Change], facts: Facts, split: str, alone: frozenset[Place] = frozenset()
+) -> tuple[list[Change], Facts]:
+    """Return the changes with those of types in their places, and the facts about these.
+
+    Only in their places they show whether they can be made in stages. A column that cannot keeps the changes of its
+    indexes and CHECKs.
+
+    Args:
+        changes: the changes in autogenerate's order.
+        facts: the facts of the run.
+        split: see `rewrite`.
+        alone: columns that cannot.
+    """
+    placed, all_facts = with_objects_in_stages(changes, facts, alone)
+    placed = with_views_apart(placed, all_facts)
+    if split != "never":
+        placed = with_inline_references(placed, all_facts)
+    placed, all_facts = with_swaps_placed(placed, all_facts)
+    failed = not_in_stages(placed, all_facts)
+    return _ordered(changes, facts, split, alone | failed) if failed else (placed, all_facts)
 
 
 def _file(part: chain.Part, parts: Sequence[chain.Part], facts: Facts, grouped: Any, refusing: tuple[Any, Any]) -> File:

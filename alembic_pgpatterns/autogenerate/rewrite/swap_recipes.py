@@ -26,6 +26,10 @@ _RECIPES = (
         "which opens a transaction of its own",
         "let context.begin_transaction() open it: autocommit blocks fail in a transaction that Alembic does not know",
     ),
+    (
+        "which PostgreSQL refuses with the new type",
+        "drop it in a revision before, change the models so that it fits the new type, and write this one again",
+    ),
     ("could not be read", "write the revision on a database that has the table"),
     ("whose definition cannot be read", _AGAIN),
     (

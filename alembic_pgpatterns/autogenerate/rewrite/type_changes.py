@@ -82,6 +82,7 @@ def plan_retype_under_views(op: RetypeUnderViewsOp, facts: Facts) -> tuple[Step,
         f"PostgreSQL refuses another type because of {', '.join((*op.views, *objects))}: dropped before and created "
         "again after, with owner, grants, comments, indexes and triggers, all as in the database that runs this"
     )
+    reason += "".join(facts.recast_of(alter).words(str(alter.column_name)) for alter in op.alters)
     if rebuilt:
         reason += (
             f". {', '.join(rebuilt)}: stored, so PostgreSQL computes it for all rows under the lock. A table of more "
@@ -92,10 +93,11 @@ def plan_retype_under_views(op: RetypeUnderViewsOp, facts: Facts) -> tuple[Step,
     # In one transaction, so that nobody misses the views: a change in stages is made as one statement here.
     steps = [several[0] if len(several) == 1 else plain(alter, strong=True, long=True) for alter, several in planned]
     operations = [each for step in steps for each in step.up.operations]
+    recast = [facts.recast_of(alter) for alter in op.alters]
     if objects:
-        operations = _between(around_objects(op.columns, bool(rebuilt)), operations)
+        operations = _between(around_objects(op.columns, bool(rebuilt), recast), operations)
     if op.views:
-        operations = _between(around(op.columns), operations)
+        operations = _between(around(op.columns, recast), operations)
     notes = (note, *(each for step in steps for each in step.up.notes))
     phase = Phase(tuple(operations), strong=True, notes=notes, long=any(step.up.long for step in steps))
     return (Step(0, phase, owns_downgrade=True),)
@@ -131,6 +133,7 @@ def _refused(op: ops.AlterColumnOp, facts: Facts) -> tuple[Note, ...]:
     views = facts.droppable_views(table, op.column_name)
     again = {*views, *_refusing(op, facts)}
     users = [user for user in facts.blocks_type_change(table, op.column_name) if user not in again]
+    users += facts.recast_of(op).by_statement()
     if not users:
         return ()
     if "the partition key" in users:

@@ -7,7 +7,8 @@ from string import Template
 
 from alembic.operations import ops
 
-from alembic_pgpatterns.autogenerate.rewrite.view_sql import Column, closure
+from alembic_pgpatterns.autogenerate.rewrite.recast import Recast, changed_since
+from alembic_pgpatterns.autogenerate.rewrite.view_sql import Column, checksum, closure, literal, literal_line
 from alembic_pgpatterns.schema.names import do_block
 
 _SAVED = Template("""
@@ -67,11 +68,17 @@ BEGIN
     FROM view v JOIN pg_index i ON i.indrelid = v.oid
     JOIN pg_description d ON d.classoid = 'pg_class'::regclass AND d.objoid = i.indexrelid)
   SELECT view.oid, view.depth, view.name, view.kind, view.query, part.number, part.statement
-  FROM view JOIN part USING (oid);$copies
+  FROM view JOIN part USING (oid);$recast$copies
   FOR pgpatterns_view IN SELECT * FROM pgpatterns_views WHERE number = 1 ORDER BY depth DESC LOOP
     EXECUTE format('DROP %s %s', pgpatterns_view.kind, pgpatterns_view.name);
   END LOOP;
 END """)
+_RECAST = Template("""
+  UPDATE pgpatterns_views SET statement = replace(statement, query, $new)
+  WHERE number = 1 AND name = $name AND md5(query) = $old;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION '%', $message USING HINT = 'Write the revision again, on a database that has it.';
+  END IF;""")
 _RESTORED = """
 DECLARE
   pgpatterns_statement text;
@@ -101,7 +108,7 @@ class RetypeUnderViewsOp(ops.MigrateOperation):
         return RetypeUnderViewsOp([op.reverse() for op in reversed(self.alters)], self.views)
 
 
-def saved(columns: Iterable[Column], copies: str = "") -> str:
+def saved(columns: Iterable[Column], copies: str = "", recast: Iterable[Recast] = ()) -> str:
     """The PL/pgSQL block that keeps the definitions of all views on some columns and drops them.
 
     Locks: ACCESS EXCLUSIVE on the views until the transaction ends.
@@ -109,8 +116,19 @@ def saved(columns: Iterable[Column], copies: str = "") -> str:
     Args:
         columns: of tables.
         copies: statements that replace the definition of a view by a copy that is there already.
+        recast: the views that come back with a cast.
     """
-    return _SAVED.substitute(closure=closure(columns), copies=copies)
+    casts = "".join(
+        _RECAST.substitute(
+            name=literal(name),
+            old=literal(checksum(old)),
+            new=literal_line(new),
+            message=literal(f"pgpatterns: {changed_since(name)}"),
+        )
+        for each in recast
+        for name, old, new in each.views
+    )
+    return _SAVED.substitute(closure=closure(columns), copies=copies, recast=casts)
 
 
 def restored() -> str:
@@ -118,6 +136,6 @@ def restored() -> str:
     return _RESTORED
 
 
-def around(columns: Iterable[Column]) -> tuple[str, str]:
+def around(columns: Iterable[Column], recast: Iterable[Recast] = ()) -> tuple[str, str]:
     """The statements before and after the change of some columns' types."""
-    return do_block(saved(columns)), do_block(restored())
+    return do_block(saved(columns, recast=recast)), do_block(restored())

@@ -12,8 +12,9 @@ from collections.abc import Collection
 from string import Template
 
 from alembic_pgpatterns.autogenerate.rewrite.lock_block import attempts
+from alembic_pgpatterns.autogenerate.rewrite.recast import NOTHING, Recast, changed_since
 from alembic_pgpatterns.autogenerate.rewrite.table_names import alter_table
-from alembic_pgpatterns.autogenerate.rewrite.view_sql import COPIED, Column, closure, literal
+from alembic_pgpatterns.autogenerate.rewrite.view_sql import COPIED, Column, checksum, closure, literal, literal_line
 from alembic_pgpatterns.schema.names import do_block, quote
 
 MARK = "pgpatterns: copy of "
@@ -35,7 +36,7 @@ _DROPPED = Template("""
 _MADE = Template("""
 DECLARE
   pgpatterns_view record;
-BEGIN$locked$dropped
+BEGIN$locked$dropped$unchanged
   CREATE TEMP TABLE pgpatterns_copies ON COMMIT DROP AS
   $closure$copied, view AS (
     SELECT c.oid, c.relname, c.relkind, c.reloptions, c.reltablespace, format('%I.', n.nspname) AS schema, depth,
@@ -53,7 +54,8 @@ BEGIN$locked$dropped
   UNION ALL
   SELECT 2, depth, format('CREATE %s %s%I%s%s AS %s%s', kind, schema, relname,
                           ' WITH (' || array_to_string(v.reloptions, ', ') || ')',
-                          ' TABLESPACE ' || quote_ident(spcname), query, CASE relkind WHEN 'm' THEN ' WITH NO DATA' END)
+                          ' TABLESPACE ' || quote_ident(spcname), $query,
+                          CASE relkind WHEN 'm' THEN ' WITH NO DATA' END)
   FROM view v LEFT JOIN pg_tablespace s ON s.oid = v.reltablespace
   UNION ALL
   SELECT 3, depth, pg_get_indexdef(i.indexrelid) FROM view v JOIN pg_index i ON i.indrelid = v.oid
@@ -69,6 +71,10 @@ BEGIN$locked$dropped
   END LOOP;
   $renamed_back
 END """)
+_UNCHANGED = Template("""
+  IF md5(rtrim(pg_get_viewdef(to_regclass($name)), ';')) IS DISTINCT FROM $checksum THEN
+    RAISE EXCEPTION '%', $message USING HINT = 'Write the revision again, on a database that has it.';
+  END IF;""")
 _FILLED = Template("""
 DECLARE
   pgpatterns_view record;
@@ -119,7 +125,7 @@ _TAKEN = Template("""
   DROP TABLE pgpatterns_copies;""")
 
 
-def copied(column: Column, new: str, tables: Collection[str]) -> tuple[str, str]:
+def copied(column: Column, new: str, tables: Collection[str], recast: Recast = NOTHING) -> tuple[str, str]:
     """Return statements that make the copies, and that fill them. Either can run again.
 
     Locks: ACCESS EXCLUSIVE on the table and its views, for a moment, while the copies are made; ACCESS SHARE on the
@@ -129,6 +135,7 @@ def copied(column: Column, new: str, tables: Collection[str]) -> tuple[str, str]
         column: that the materialised views read.
         new: the name of the column that will replace it.
         tables: quoted names of the tables to lock.
+        recast: the views whose copies read the new column as the old type.
     """
     schema, table, old = column
     alter, hidden = alter_table(schema, table), quote("pgpatterns_old")
@@ -142,10 +149,33 @@ def copied(column: Column, new: str, tables: Collection[str]) -> tuple[str, str]
         new_name=_NEW.format("v.relname", "v.oid"),
         new_index=_NEW.format("x.relname", "x.oid"),
         mark=literal(MARK),
+        query=_query(recast),
+        unchanged=_unchanged(recast),
         renamed="\n  ".join(renames),
         renamed_back="\n  ".join(back),
     )
     return do_block(made), do_block(_FILLED.substitute(closure=closure([column]), mark=literal(MARK)))
+
+
+def _unchanged(recast: Recast) -> str:
+    """Refuse another view than the one whose query has been changed."""
+    return "".join(
+        _UNCHANGED.substitute(
+            name=literal(name), checksum=literal(checksum(old)), message=literal(f"pgpatterns: {changed_since(name)}")
+        )
+        for name, old, _ in recast.views
+    )
+
+
+def _query(recast: Recast) -> str:
+    """The query of a copy, in SQL."""
+    if not recast.views:
+        return "query"
+    rows = [(literal(name), literal(checksum(old)), literal_line(new)) for name, old, new in recast.views]
+    changed = ", ".join(f"({', '.join(row)})" for row in rows)
+    return f"""coalesce((
+    SELECT c.changed FROM (VALUES {changed}) c (name, checksum, changed)
+    WHERE c.name = schema || quote_ident(relname) AND c.checksum = md5(query)), query)"""  # noqa: S608 - literals
 
 
 def dropped(new: Column) -> str:

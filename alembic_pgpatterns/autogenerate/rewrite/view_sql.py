@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from hashlib import md5
 from string import Template
 
 from alembic_pgpatterns.autogenerate.rewrite.table_names import qualified
@@ -37,6 +38,18 @@ COPIED = """, edge (reader, source) AS (
 def literal(text: str) -> str:
     """Return a text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def literal_line(text: str) -> str:
+    """Return a text as an SQL literal of one line: other lines would be indented with the revision's."""
+    if "\n" not in text:
+        return literal(text)
+    return "E" + literal(text.replace("\\", "\\\\")).replace("\n", "\\n")
+
+
+def checksum(query: str) -> str:
+    """Return what md5() says of a view's query in the database."""
+    return md5(query.encode(), usedforsecurity=False).hexdigest()
 
 
 def closure(columns: Iterable[Column]) -> str:
