@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import psycopg
-from psycopg import sql
-
-from alembic_pgpatterns.checks.needed import NOT_NULL, demands
 from alembic_pgpatterns.checks.old_code_place import place as line_of
+from alembic_pgpatterns.checks.old_models import OLD, Filled, Trouble, in_database
 from alembic_pgpatterns.checks.old_release import OldRelease
 from alembic_pgpatterns.checks.old_rows import WithRows, old_rows
 from alembic_pgpatterns.checks.old_statements import KINDS, described, refused_statements
@@ -25,43 +22,22 @@ from alembic_pgpatterns.revisions.model import Broken, RevisionRun
 from alembic_pgpatterns.revisions.plpgsql import columns_of_new
 from alembic_pgpatterns.runner.messages import Steps
 from alembic_pgpatterns.schema.catalog import reader as catalog
-from alembic_pgpatterns.schema.model import Column, Location, Name, Schema, Table
+from alembic_pgpatterns.schema.model import Name, Schema
 from alembic_pgpatterns.server.protocol import Server
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """One thing that the old code can no longer do. ``key``: the same before and after a revision.
-
-    ``names``: those in the statement that fails, if it is a recorded one. ``with_new_rows``, ``some_rows``: as for
-    Broken.
-    """
-
-    key: tuple[Name, str, str]
-    message: str
-    location: Location | None
-    names: frozenset[str] | None = None
-    with_new_rows: bool = False
-    some_rows: bool = False
-
-    def explains(self, other: Trouble) -> bool:
-        """Whether a recorded statement fails because of this."""
-        if self.with_new_rows or self.names is not None or other.names is None or self.key[0].name not in other.names:
-            return False
-        return self.key[1] == "table" or self.key[2] in other.names
-
-
-OLD = "the old models"
-"""In messages; the finding names the release."""
-
-
-@dataclass(frozen=True)
 class OldCodeTried:
-    """What breaks. ``with_rows``: how many tables were tried with rows. ``unfilled``: those that got none, and why."""
+    """What breaks.
+
+    ``with_rows``: how many tables were tried with rows. ``unfilled``: those that got none, and why. ``refusal``: why
+    none could be tried with rows.
+    """
 
     broken: tuple[Broken, ...]
     with_rows: int = 0
     unfilled: tuple[Unfilled, ...] = ()
+    refusal: str | None = None
 
 
 def broken_by(
@@ -104,7 +80,8 @@ def broken_by(
 
 def _tried(broken: list[Broken], tried: Sequence[WithRows]) -> OldCodeTried:
     unfilled = tuple(unfilled for item in tried for unfilled in item.rows.unfilled.values())
-    return OldCodeTried(tuple(broken), sum(len(item.tried) for item in tried), unfilled)
+    refusal = next((item.refusal for item in tried if item.refusal is not None), None)
+    return OldCodeTried(tuple(broken), sum(len(item.tried) for item in tried), unfilled, refusal)
 
 
 def _models_by_database(databases: Databases, release: OldRelease) -> dict[str, Schema]:
@@ -135,11 +112,9 @@ def _broken(trouble: Trouble, revision: Revision, release: OldRelease, traced: S
         trouble.location,
         trouble.with_new_rows,
         trouble.some_rows,
+        trouble.imagined,
     )
 
-
-Filled = tuple[Name, frozenset[str] | None]
-"""A table, and the columns that a trigger of it may set; None: any."""
 
 Troubles = dict[tuple[Name, str, str], Trouble]
 
@@ -162,8 +137,8 @@ class _Tries:
         schema = catalog.read(connection)
         triggers = frozenset(tuple(row) for row in connection.execute(_TRIGGERS))
         self.triggers = triggers if self.triggers is None else self.triggers
-        filled = [(Name(new[0], new[1]), columns_of_new(new[3])) for new in triggers - self.triggers]
-        troubles = list(_in_database(connection, schema, self.models, filled))
+        filled: list[Filled] = [(Name(new[0], new[1]), columns_of_new(new[3])) for new in triggers - self.triggers]
+        troubles = list(in_database(connection, schema, self.models, filled))
         yield from troubles
         broken = {trouble.key[0] for trouble in troubles if not trouble.with_new_rows}
         sound = [table for table in self.models.tables if table.name not in broken]
@@ -185,7 +160,8 @@ class _Tries:
                 how = "for some values that were accepted before" if values.by_values else "with rows"
                 message = f"a statement of the old code fails {how}: {item.answer} ({item.text})"
                 key = (item.table, "statement", f"{item.fingerprint} {values.reason}")
-                yield Trouble(key, message, item.location, item.names, some_rows=values.by_values)
+                by_values, imagined = values.by_values, values.imagined
+                yield Trouble(key, message, item.location, item.names, some_rows=by_values, imagined=imagined)
 
 
 DEFAULT_SCHEMA = "public"
@@ -210,6 +186,7 @@ def _with_rows(refusal: Refusal, models: Schema) -> Trouble:
         f"{commands} of {refusal.table} by {OLD} {how}: {refusal.answer}{values}",
         table.origin.location if table is not None else None,
         some_rows=refusal.by_values,
+        imagined=refusal.imagined,
     )
 
 
@@ -221,166 +198,3 @@ _TRIGGERS = """
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND t.tgtype & 7 = 7
 """
-
-
-def _in_database(connection: Any, schema: Schema, models: Schema, filled: list[Filled]) -> Iterator[Trouble]:
-    for table in models.tables:
-        name = table.name
-        actual = schema.table(name)
-        if actual is None and _view(schema, name):
-            continue
-        if actual is None:
-            yield Trouble((name, "table", ""), f"{name} is gone: {OLD} still use it", table.origin.location)
-            continue
-        # A trigger that is new, or does something else now, may give new columns their values.
-        columns = [names for of_table, names in filled if of_table == name]
-        described = [
-            *_missing_columns(table, actual),
-            *_required(table, actual, columns),
-            *_types(connection, table, actual),
-            *_labels(connection, table, actual),
-        ]
-        yield from described
-        yield from _nulls(table, actual)
-        if not described:
-            yield from _refused(connection, table, actual)
-
-
-def _view(schema: Schema, name: Name) -> bool:
-    """A class may be mapped to a view; what can be written there is the view's own matter."""
-    return any(view.name == name for view in schema.views)
-
-
-def _missing_columns(table: Table, actual: Table) -> Iterator[Trouble]:
-    for column in table.columns:
-        if actual.column(column.name) is None:
-            key = (actual.name, "column", column.name)
-            yield Trouble(key, f"{actual.name}.{column.name} is gone: {OLD} still use it", _place(column, table))
-
-
-def _nulls(table: Table, actual: Table) -> Iterator[Trouble]:
-    """Columns that may be NULL, and for the old models never are."""
-    for column in table.columns:
-        now = actual.column(column.name)
-        if now is not None and now.nullable and not column.nullable:
-            message = f"{actual.name}.{column.name} may be NULL now: for {OLD} it always has a value"
-            yield Trouble((actual.name, "null", column.name), message, _place(column, table), with_new_rows=True)
-
-
-def _required(table: Table, actual: Table, filled: list[frozenset[str] | None]) -> Iterator[Trouble]:
-    """Columns that a row needs and the old code does not know."""
-    for column in actual.columns:
-        if any(names is None or column.name in names for names in filled):
-            continue
-        needed = demands(actual, column) if table.column(column.name) is None else ()
-        if needed:
-            key = (actual.name, "required", column.name)
-            yield Trouble(key, f"{actual.name}.{column.name} {_REFUSED[needed[0] == NOT_NULL]}", table.origin.location)
-
-
-_REFUSED = {
-    True: f"is NOT NULL without a default: {OLD} do not know it, so INSERT fails",
-    False: f"must not be NULL, by a CHECK, and has no default: {OLD} do not know it, so INSERT fails, and UPDATE of "
-    "a row that has no value yet",
-}
-
-
-def _place(column: Column, table: Table) -> Location | None:
-    return column.origin.location or table.origin.location
-
-
-# What a value of one type may be assigned to (PostgreSQL docs, "CREATE CAST"): by an implicit or assignment cast, and
-# any type to a string type.
-_ASSIGNABLE = """
-    SELECT a.atttypid = t.oid OR k.typcategory = 'S'
-        OR EXISTS (SELECT FROM pg_catalog.pg_cast c
-                   WHERE c.castsource = t.oid AND c.casttarget = a.atttypid AND c.castcontext IN ('i', 'a'))
-    FROM pg_catalog.pg_attribute a
-    JOIN pg_catalog.pg_type k ON k.oid = a.atttypid
-    JOIN pg_catalog.pg_type t ON t.oid = pg_catalog.to_regtype(%s)
-    WHERE a.attrelid = pg_catalog.to_regclass(%s) AND a.attname = %s
-"""
-
-
-def _types(connection: Any, table: Table, actual: Table) -> Iterator[Trouble]:
-    for column in table.columns:
-        now = actual.column(column.name)
-        if now is None or now.type.same_storage == column.type.same_storage or column.type.kind != "base":
-            continue
-        row = connection.execute(_ASSIGNABLE, (column.type.display, str(actual.name), column.name)).fetchone()
-        if row is not None and row[0] is False:
-            message = f"{actual.name}.{column.name} is {now.type.display}: {OLD} write {column.type.display}"
-            yield Trouble((actual.name, "type", column.name), message, _place(column, table))
-
-
-def _labels(connection: Any, table: Table, actual: Table) -> Iterator[Trouble]:
-    """Labels of the old models' enums that a column no longer takes: as an enum, by its length or by a CHECK."""
-    for column in table.columns:
-        now = actual.column(column.name)
-        for label in column.type.labels if now is not None else ():
-            if now is not None and not _takes(connection, actual, now, label):
-                message = f"{now.identifier} takes no {label!r}, which {OLD} write"
-                yield Trouble((actual.name, f"label {label}", column.name), message, _place(column, table))
-
-
-def _takes(connection: Any, table: Table, column: Column, label: str) -> bool:
-    kind = column.type
-    if kind.labels:
-        return label in kind.labels
-    if kind.length is not None and len(label) > kind.length:
-        return False
-    conditions = [
-        sql.SQL(check.expression)
-        for check in table.checks
-        if check.enforced and check.columns == (column.name,) and isinstance(check.expression, str)
-    ]
-    if not conditions or kind.array or kind.name not in ("text", "varchar", "bpchar"):
-        return True
-    row = sql.SQL("SELECT {}::text AS {}").format(sql.Literal(label), sql.Identifier(column.name))
-    # The server judges. It refuses a row only for a condition that is false, and not for one that is null.
-    query = sql.SQL("SELECT coalesce(({}), true) FROM ({}) AS one").format(sql.SQL(") AND (").join(conditions), row)
-    return bool(connection.execute(query).fetchone()[0])
-
-
-def _refused(connection: Any, table: Table, actual: Table) -> Iterator[Trouble]:
-    """What the server says to the statements that the old code sends, if it refuses one."""
-    for command, statement in _statements(table, actual.name):
-        try:
-            with connection.transaction(force_rollback=True):
-                # PREPARE looks the names and types up and runs nothing: no row is needed, and no trigger starts.
-                connection.execute(sql.SQL("PREPARE pgpatterns_old AS {}").format(statement))
-                connection.execute("DEALLOCATE pgpatterns_old")
-        except psycopg.Error as error:
-            answer = error.diag.message_primary or str(error)
-            yield Trouble(
-                (actual.name, command, ""),
-                f"{command} of {actual.name} by {OLD} fails: {answer}",
-                table.origin.location,
-            )
-
-
-def _statements(table: Table, name: Name) -> Iterator[tuple[str, sql.Composable]]:
-    target = sql.Identifier(name.schema, name.name)
-    columns = [sql.Identifier(column.name) for column in table.columns]
-    written = [column for column in table.columns if column.generated is None and column.identity is None]
-    keys = table.primary_key.columns if table.primary_key is not None else ()
-    yield "SELECT", sql.SQL("SELECT {} FROM {}").format(_listed(columns) if columns else sql.SQL("1"), target)
-    if written:
-        values = [sql.SQL(f"${number}") for number in range(1, len(written) + 1)]
-        names = [sql.Identifier(column.name) for column in written]
-        yield "INSERT", sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(target, _listed(names), _listed(values))
-    if keys:
-        where = [sql.SQL("{} = ${}").format(sql.Identifier(key), sql.SQL(str(n))) for n, key in enumerate(keys, 1)]
-        condition = sql.SQL(" AND ").join(where)
-        yield "DELETE", sql.SQL("DELETE FROM {} WHERE {}").format(target, condition)
-        others = [column.name for column in written if column.name not in keys]
-        changes = [
-            sql.SQL("{} = ${}").format(sql.Identifier(other), sql.SQL(str(n)))
-            for n, other in enumerate(others, len(keys) + 1)
-        ]
-        if changes:
-            yield "UPDATE", sql.SQL("UPDATE {} SET {} WHERE {}").format(target, _listed(changes), condition)
-
-
-def _listed(parts: Iterable[sql.Composable]) -> sql.Composed:
-    return sql.SQL(", ").join(parts)

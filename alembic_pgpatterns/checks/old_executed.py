@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from psycopg import pq, sql
 
-from alembic_pgpatterns.checks.old_tries import DEPENDS_ON_VALUES, TableRows, empty, in_place, without_triggers
+from alembic_pgpatterns.checks.old_tries import DEPENDS_ON_VALUES, RULES, TableRows, empty, in_place, without_triggers
 from alembic_pgpatterns.schema.model import Name, Schema
 from alembic_pgpatterns.workload.model import Recorded
 from alembic_pgpatterns.workload.parameters import uses
@@ -22,12 +22,13 @@ Values = tuple[str | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class RefusedValues:
-    """A recorded statement that the server refuses for some values. ``reason`` and ``by_values``: as for Refusal."""
+    """A recorded statement that the server refuses for some values. ``reason`` to ``imagined``: as for Refusal."""
 
     statement: Recorded
     reason: str
     answer: str
     by_values: bool
+    imagined: bool = False
 
 
 def refused_values(
@@ -44,11 +45,13 @@ def refused_values(
     result: dict[tuple[str, str], RefusedValues] = {}
     with in_place(connection, made, schema) as is_possible:
         for statement in statements if is_possible else ():
-            for values in _values(connection, made, statement):
+            for values, is_recorded in _values(connection, made, statement):
                 with connection.transaction(force_rollback=True):
                     refused = _execute(connection, made, statement, values)
                 if refused is not None:
-                    result[statement.fingerprint, refused.reason] = refused
+                    known = result.setdefault((statement.fingerprint, refused.reason), refused)
+                    if is_recorded and known.imagined:
+                        result[statement.fingerprint, refused.reason] = replace(refused, imagined=False)
     return result
 
 
@@ -72,20 +75,24 @@ def _execute(
         return None
     named = _field(result, pq.DiagnosticField.CONSTRAINT_NAME) or _field(result, pq.DiagnosticField.COLUMN_NAME)
     answer = _field(result, pq.DiagnosticField.MESSAGE_PRIMARY)
-    return RefusedValues(statement, named or state, answer, state[:2] in DEPENDS_ON_VALUES)
+    return RefusedValues(statement, named or state, answer, state[:2] in DEPENDS_ON_VALUES, state in _RULES)
 
 
 def _field(result: Any, field: pq.DiagnosticField) -> str:
     return (result.error_field(field) or b"").decode(errors="replace")
 
 
-def _values(connection: Any, made: Mapping[Name, TableRows], statement: Recorded) -> Iterator[Values]:
-    """Sets of values: those that were recorded, and those of made-up rows."""
+_RULES = frozenset(rule.sqlstate for rule in RULES)
+
+
+def _values(connection: Any, made: Mapping[Name, TableRows], statement: Recorded) -> Iterator[tuple[Values, bool]]:
+    """Sets of values, and whether they were recorded: else they are those of made-up rows."""
     types = _types(connection, statement.text)
     plain = (item for item in statement.values if not any(isinstance(value, (dict, list)) for value in item))
-    yield from (tuple(map(_text, item)) for item in plain if len(item) == len(types))
+    yield from ((tuple(map(_text, item)), True) for item in plain if len(item) == len(types))
     for number in range(TIMES if types else 1):
-        yield tuple(_made(made, statement.text, n, number, kind) for n, kind in enumerate(types, 1))
+        # Without parameters the text has all values.
+        yield tuple(_made(made, statement.text, n, number, kind) for n, kind in enumerate(types, 1)), not types
 
 
 def _text(value: object) -> str | None:

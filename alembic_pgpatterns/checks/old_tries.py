@@ -10,7 +10,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from alembic_pgpatterns.checks.old_values import Row, Values, identifier, listed
 from alembic_pgpatterns.schema.model import Column, Name, Schema, Table
+from alembic_pgpatterns.schema.names import quote
 
 UPDATED = 10
 """How many rows of a table are updated one by one."""
@@ -20,14 +22,17 @@ LONG = 1000
 """Characters in a text without a limit, where the column's new type has one."""
 DEPENDS_ON_VALUES = ("22", "23", "P0")
 """Classes of SQLSTATE that say something of values: data exceptions, violated constraints, and RAISE of a trigger."""
+RULES = (
+    psycopg.errors.CheckViolation,
+    psycopg.errors.UniqueViolation,
+    psycopg.errors.ExclusionViolation,
+    psycopg.errors.RaiseException,
+)
+"""What a row breaks of which types, NOT NULL and the models' own limits say nothing."""
 IGNORED = "ignored"
 OF_TRIGGERS = {IGNORED, "P0001"}
 """Reasons that concern every row, where no row is accepted: a trigger that returns NULL, and RAISE."""
 SHOWN = 60
-
-
-Row = tuple[str | None, ...]
-"""Values in PostgreSQL's text form, in the order of the columns."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,8 @@ class Refusal:
     """Statements that the server refuses with rows.
 
     ``reason``: the constraint, else the column or the SQLSTATE. ``answer``: what the server says. ``commands``: of the
-    statements. ``by_values``: other rows may be accepted. ``values``: of a refused row, for people.
+    statements. ``by_values``: other rows may be accepted. ``values``: of a refused row, for people. ``by_rule``: a new
+    rule about values refuses it. ``declared``: a row that the old models declare, such as one with a default.
     """
 
     table: Name
@@ -52,6 +58,13 @@ class Refusal:
     commands: dict[str, None] = field(default_factory=dict)
     by_values: bool = True
     values: str = ""
+    by_rule: bool = False
+    declared: bool = False
+
+    @property
+    def imagined(self) -> bool:
+        """Whether only made-up values break a new rule: the old code may keep it without a word in its models."""
+        return self.by_values and self.by_rule and not self.declared
 
 
 Refusals = dict[tuple[Name, str], Refusal]
@@ -103,6 +116,24 @@ def in_place(connection: Any, made: Mapping[Name, TableRows], schema: Schema) ->
         yield True
 
 
+def why_no_rows(connection: Any) -> str | None:
+    """Why the role may not make rows as `in_place` does; None if it may.
+
+    Args:
+        connection: psycopg's, in autocommit mode.
+    """
+    try:
+        with connection.transaction(force_rollback=True):
+            without_triggers(connection, True)
+    except psycopg.Error as error:
+        role = connection.execute("SELECT current_user").fetchone()[0]
+        return (
+            f"{error.diag.message_primary or error}. A superuser may allow it: "
+            f"GRANT SET ON PARAMETER session_replication_role TO {quote(role)} (PostgreSQL 15)"
+        )
+    return None
+
+
 def without_triggers(connection: Any, off: bool) -> None:
     """Switch triggers and foreign keys off, or on again, for this transaction."""
     connection.execute(f"SET LOCAL session_replication_role = {'replica' if off else 'origin'}")
@@ -110,7 +141,7 @@ def without_triggers(connection: Any, off: bool) -> None:
 
 def empty(connection: Any, name: Name) -> None:
     """Delete all rows, if that is possible."""
-    attempt(connection, sql.SQL("DELETE FROM {}").format(_name(name)))
+    attempt(connection, sql.SQL("DELETE FROM {}").format(identifier(name)))
 
 
 def _filled(connection: Any, schema: Schema, name: Name, made: TableRows) -> bool:
@@ -158,7 +189,7 @@ class _Tries:
     def run(self) -> None:
         """Read, write, change and delete; each begins with all rows in place."""
         names = [column.name for column in self.table.columns]
-        self._try("SELECT", sql.SQL("SELECT {} FROM {}").format(_listed(names), _name(self.actual.name)), None)
+        self._try("SELECT", sql.SQL("SELECT {} FROM {}").format(listed(names), identifier(self.actual.name)), None)
         for columns in self._inserted():
             with self.connection.transaction(force_rollback=True):
                 self._insert(columns)
@@ -172,7 +203,7 @@ class _Tries:
                 if any(key.referred_table == self.actual.name for key in table.foreign_keys):
                     empty(self.connection, table.name)
             without_triggers(self.connection, False)
-            self._try("DELETE", sql.SQL("DELETE FROM {}").format(_name(self.actual.name)), None)
+            self._try("DELETE", sql.SQL("DELETE FROM {}").format(identifier(self.actual.name)), None)
 
     def _inserted(self) -> Iterator[list[int]]:
         """Which columns an INSERT names: all, and those for which the server has no value."""
@@ -222,23 +253,40 @@ class _Tries:
             changes = {n: next_row[n] for n in free}
             if changes:
                 self._changed(keys, row, changes)
+        first = self.made.rows[0]
         for place, extreme in self._extremes():
-            self._changed(keys, self.made.rows[0], {place: extreme})
+            # If a short one is refused, too, then not for its length.
+            short = attempt(self.connection, self._statement(keys, first, {place: extreme[:1]}), keep=False)
+            self._changed(keys, first, {place: extreme}, declared=isinstance(short, int))
 
-    def _changed(self, keys: Sequence[str], row: Row, changes: Mapping[int, str | None]) -> None:
+    def _changed(
+        self, keys: Sequence[str], row: Row, changes: Mapping[int, str | None], declared: bool = False
+    ) -> None:
+        row_changes = {self.made.columns[n].name: text for n, text in changes.items()}
+        self._try("UPDATE", self._statement(keys, row, changes), row_changes, False, declared)
+
+    def _statement(self, keys: Sequence[str], row: Row, changes: Mapping[int, str | None]) -> sql.Composable:
         columns = self.made.columns
         assigned = {columns[n].name: self.values.typed(columns[n], text) for n, text in changes.items()}
         where = {c.name: self.values.typed(c, text) for c, text in zip(columns, row, strict=True) if c.name in keys}
-        statement = sql.SQL("UPDATE {} SET {} WHERE {}").format(
-            _name(self.actual.name), _equal(assigned, ", "), _equal(where, " AND ")
-        )
-        self._try("UPDATE", statement, {columns[n].name: text for n, text in changes.items()}, keep=False)
+        parts = (identifier(self.actual.name), _equal(assigned, ", "), _equal(where, " AND "))
+        return sql.SQL("UPDATE {} SET {} WHERE {}").format(*parts)
 
     def _extremes(self) -> Iterator[tuple[int, str]]:
-        """The longest text and the largest number of each column that has another type after the revision."""
+        """The longest text and the largest number of each column that has another type after the revision.
+
+        Of a column with a CHECK, too, the longest text that the models say.
+        """
+        checked = {name for check in self.actual.checks if isinstance(check.columns, tuple) for name in check.columns}
         for place, column in enumerate(self.made.columns):
             model = self.table.column(column.name)
-            if column.name in self.retyped and model is not None and not column.type.array and not model.type.labels:
+            limited = model is not None and model.type.length is not None and column.name in checked
+            if (
+                (column.name in self.retyped or limited)
+                and model is not None
+                and not column.type.array
+                and not model.type.labels
+            ):
                 text = _longest(column, model)
                 if text is not None:
                     yield place, text
@@ -249,7 +297,12 @@ class _Tries:
         return key.columns if key is not None and set(key.columns) <= names else ()
 
     def _try(
-        self, command: str, statement: sql.Composable, row: Mapping[str, str | None] | None, keep: bool = True
+        self,
+        command: str,
+        statement: sql.Composable,
+        row: Mapping[str, str | None] | None,
+        keep: bool = True,
+        declared: bool = False,
     ) -> str:
         """Execute one statement; the reason of a refusal, or an empty one."""
         answer = attempt(self.connection, statement, keep)
@@ -262,7 +315,22 @@ class _Tries:
             return ""
         by_values = (answer.sqlstate or "")[:2] in DEPENDS_ON_VALUES and not self._left_out(answer, row)
         values = self._shown(answer, row) if row is not None and by_values else ""
-        return self._add(command, reason_of(answer), answer.diag.message_primary or str(answer), by_values, values)
+        reason = self._add(command, reason_of(answer), answer.diag.message_primary or str(answer), by_values, values)
+        refusal = self.result[self.actual.name, reason]
+        refusal.by_rule |= isinstance(answer, RULES) and not self._is_about_null(answer, row or {})
+        refusal.declared |= declared or self._is_default(answer, row or {})
+        return reason
+
+    def _is_about_null(self, error: psycopg.Error, row: Mapping[str, str | None]) -> bool:
+        """Whether a CHECK may refuse NULL, which the models allow, and no value."""
+        return isinstance(error, psycopg.errors.CheckViolation) and any(
+            name in row and row[name] is None for name in self._concerned(error)
+        )
+
+    def _is_default(self, error: psycopg.Error, row: Mapping[str, str | None]) -> bool:
+        """Whether a CHECK refuses what the server itself writes in a column that the statement leaves out."""
+        concerned = self._concerned(error) if isinstance(error, psycopg.errors.CheckViolation) else set()
+        return bool(concerned) and bool(row) and not concerned & set(row)
 
     def _left_out(self, error: psycopg.Error, row: Mapping[str, str | None] | None) -> bool:
         """Whether a value is missing that the statement does not write, whatever the row is."""
@@ -317,45 +385,6 @@ def _longest(column: Column, model: Column) -> str | None:
 _LARGEST = {"int2": 2**15 - 1, "int4": 2**31 - 1, "int8": 2**63 - 1}
 
 
-class Values:
-    """How the old code writes values."""
-
-    def __init__(self, connection: Any) -> None:
-        """Of a connection to the database where they are written."""
-        self._connection = connection
-        self._exists: dict[str, bool] = {}
-
-    def insert(
-        self, name: Name, columns: Sequence[Column], rows: Sequence[Row], overriding: str = ""
-    ) -> sql.Composable:
-        """The INSERT of rows."""
-        listed = sql.SQL(", ").join(
-            sql.SQL("({})").format(sql.SQL(", ").join(self.typed(c, v) for c, v in zip(columns, row, strict=True)))
-            for row in rows
-        )
-        statement = sql.SQL("INSERT INTO {} ({}) {} VALUES {}")
-        return statement.format(_name(name), _listed([c.name for c in columns]), sql.SQL(overriding), listed)
-
-    def typed(self, column: Column, text: str | None) -> sql.Composable:
-        """A value with its old type, as drivers send it; without a type that is gone."""
-        if text is None:
-            return sql.SQL("NULL")
-        kind = column.type.display
-        if kind not in self._exists:
-            query = "SELECT pg_catalog.to_regtype(%s) IS NOT NULL"
-            self._exists[kind] = bool(self._connection.execute(query, (kind,)).fetchone()[0])
-        literal = sql.Literal(text)
-        return sql.SQL("{}::{}").format(literal, sql.SQL(kind)) if self._exists[kind] else literal
-
-
 def _equal(values: Mapping[str, sql.Composable], between: str) -> sql.Composable:
     pairs = [sql.SQL("{} = {}").format(sql.Identifier(name), value) for name, value in values.items()]
     return sql.SQL(between).join(pairs)
-
-
-def _listed(names: Sequence[str]) -> sql.Composable:
-    return sql.SQL(", ").join(map(sql.Identifier, names)) if names else sql.SQL("1")
-
-
-def _name(name: Name) -> sql.Identifier:
-    return sql.Identifier(name.schema, name.name)

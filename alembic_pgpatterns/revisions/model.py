@@ -236,7 +236,8 @@ class Broken:
 
     ``part``: which part of the table, the same in every run. ``location``: the revision. ``release``: the old one, for
     people. ``model``: the line in its models. ``with_new_rows``: it takes nothing until new code writes such rows.
-    ``some_rows``: it depends on the values that the old code writes.
+    ``some_rows``: it depends on the values that the old code writes. ``imagined``: such values are made up alone, and
+    break a new rule that the old models say nothing of.
     """
 
     table: Name
@@ -248,6 +249,7 @@ class Broken:
     model: Location | None = None
     with_new_rows: bool = False
     some_rows: bool = False
+    imagined: bool = False
 
 
 @dataclass(frozen=True, slots=True)

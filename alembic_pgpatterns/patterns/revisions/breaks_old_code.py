@@ -20,9 +20,11 @@ class BreaksOldCode(HistoryPattern):
     file lies outside of the repository.
 
     Where a revision changes a table or a trigger, the statements are executed, too: with made-up rows that the schema
-    before and the old models allow, and that are rolled back. A new CHECK, unique rule, NOT NULL or trigger, and a
-    narrower type, then refuses rows. If that depends on their values, it is a warning. New foreign keys are not tried
-    so: made-up rows say nothing about them.
+    before and the old models allow, and that are rolled back. A new NOT NULL, a narrower type, or a CHECK that refuses
+    NULL, a column's default or a text as long as the models allow, is a warning: the old models declare such rows. So
+    is a statement that fails with values that were recorded. A new CHECK, unique rule or trigger that refuses other
+    made-up values alone is an info: most such rules say what the code keeps anyway, and its author knows. New foreign
+    keys are not tried so: made-up rows say nothing about them.
 
     A column that may be NULL from now on, and never was for the models of the release before, is a warning: their code
     fails where it reads a row of the new code that has no value.
@@ -45,9 +47,9 @@ class BreaksOldCode(HistoryPattern):
         for item in history.broken:
             place = f": {item.model}" if item.model is not None else ""
             message = f"{item.message} ({item.release}{place})"
-            advice = _NULLS if item.with_new_rows else _VALUES if item.some_rows else _WAY
-            severity = Severity.WARNING if item.with_new_rows or item.some_rows else Severity.ERROR
-            yield self.finding(_spot(item), message, Advice(advice), severity=severity, revision=item.revision)
+            yield self.finding(
+                _spot(item), message, Advice(_advice(item)), severity=_severity(item), revision=item.revision
+            )
 
 
 _WAY = (
@@ -59,10 +61,26 @@ _VALUES = (
     "If the old code never writes such rows, leave it. Otherwise take two releases: first code that keeps the rule, "
     "then the revision."
 )
+_RULE = (
+    "If the old code keeps the rule already, leave it. Otherwise take two releases: first code that keeps it, then the "
+    "revision."
+)
 _NULLS = (
     "Let the new code write a value as long as the old code runs. Or take two releases: first code that can read NULL, "
     "then the revision."
 )
+
+
+def _advice(item: Broken) -> str:
+    if item.imagined:
+        return _RULE
+    return _NULLS if item.with_new_rows else _VALUES if item.some_rows else _WAY
+
+
+def _severity(item: Broken) -> Severity:
+    if item.imagined:
+        return Severity.INFO
+    return Severity.WARNING if item.with_new_rows or item.some_rows else Severity.ERROR
 
 
 def _spot(item: Broken) -> Spot:
