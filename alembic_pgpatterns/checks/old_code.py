@@ -28,16 +28,11 @@ from alembic_pgpatterns.server.protocol import Server
 
 @dataclass(frozen=True)
 class OldCodeTried:
-    """What breaks.
-
-    ``with_rows``: how many tables were tried with rows. ``unfilled``: those that got none, and why. ``refusal``: why
-    none could be tried with rows.
-    """
+    """What breaks. ``with_rows``: how many tables were tried with rows. ``unfilled``: those that got none, and why."""
 
     broken: tuple[Broken, ...]
     with_rows: int = 0
     unfilled: tuple[Unfilled, ...] = ()
-    refusal: str | None = None
 
 
 def broken_by(
@@ -80,8 +75,7 @@ def broken_by(
 
 def _tried(broken: list[Broken], tried: Sequence[WithRows]) -> OldCodeTried:
     unfilled = tuple(unfilled for item in tried for unfilled in item.rows.unfilled.values())
-    refusal = next((item.refusal for item in tried if item.refusal is not None), None)
-    return OldCodeTried(tuple(broken), sum(len(item.tried) for item in tried), unfilled, refusal)
+    return OldCodeTried(tuple(broken), sum(len(item.tried) for item in tried), unfilled)
 
 
 def _models_by_database(databases: Databases, release: OldRelease) -> dict[str, Schema]:

@@ -49,8 +49,8 @@ def refused_values(
                 with connection.transaction(force_rollback=True):
                     refused = _execute(connection, made, statement, values)
                 if refused is not None:
-                    known = result.setdefault((statement.fingerprint, refused.reason), refused)
-                    if is_recorded and known.imagined:
+                    first = result.setdefault((statement.fingerprint, refused.reason), refused)
+                    if is_recorded and first.imagined:
                         result[statement.fingerprint, refused.reason] = replace(refused, imagined=False)
     return result
 

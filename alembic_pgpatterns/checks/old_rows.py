@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from alembic_pgpatterns.checks.old_executed import RefusedValues, refused_values
-from alembic_pgpatterns.checks.old_tries import Refusal, Refusals, Retyped, TableRows, refusals, why_no_rows
+from alembic_pgpatterns.checks.old_tries import Refusal, Refusals, Retyped, TableRows, refusals
 from alembic_pgpatterns.controller.scratch_databases import SCRATCH, disconnect
 from alembic_pgpatterns.rehearsal.rows.fill import fill
 from alembic_pgpatterns.rehearsal.rows.merged import merged
@@ -94,14 +94,12 @@ class WithRows:
     first: dict[Name, State]
     _results: dict[Name, tuple[object, list[Refusal]]] = field(default_factory=dict)
     tried: set[Name] = field(default_factory=set)
-    refusal: str | None = None
-    """Why no rows can be made."""
 
     @classmethod
     def of(cls, rows: OldRows) -> WithRows:
         """Of rows; the copy is still as it was."""
         with rows.server.connect(rows.copy) as connection:
-            return cls(rows, _states(connection, rows.schema), refusal=why_no_rows(connection))
+            return cls(rows, _states(connection, rows.schema))
 
     def refused(self, connection: Any, schema: Schema, tables: Iterable[Table]) -> list[Refusal]:
         """What fails now of the statements for tables of the old models.
@@ -111,8 +109,6 @@ class WithRows:
             schema: of that database.
             tables: those that the old code can still use, as far as that shows without rows.
         """
-        if self.refusal is not None:
-            return []
         states = _states(connection, schema)
         chosen = {table.name: table for table in tables if self._is_concerned(table.name, states)}
         # What a trigger does to other tables may fail because of those.
@@ -135,8 +131,6 @@ class WithRows:
             statements: those that can be prepared.
             default_schema: of tables without a schema.
         """
-        if self.refusal is not None:
-            return []
         states = _states(connection, schema)
         names = {
             item: [Name(schema or default_schema, table) for schema, table in relations(item.text)[0]]

@@ -12,7 +12,6 @@ from psycopg import sql
 
 from alembic_pgpatterns.checks.old_values import Row, Values, identifier, listed
 from alembic_pgpatterns.schema.model import Column, Name, Schema, Table
-from alembic_pgpatterns.schema.names import quote
 
 UPDATED = 10
 """How many rows of a table are updated one by one."""
@@ -63,7 +62,7 @@ class Refusal:
 
     @property
     def imagined(self) -> bool:
-        """Whether only made-up values break a new rule: the old code may keep it without a word in its models."""
+        """Whether only made-up values break a new rule, which the old code may keep though its models do not say so."""
         return self.by_values and self.by_rule and not self.declared
 
 
@@ -114,24 +113,6 @@ def in_place(connection: Any, made: Mapping[Name, TableRows], schema: Schema) ->
             # A column that is new may get its value by a trigger alone.
             _filled(connection, schema, name, present[name])
         yield True
-
-
-def why_no_rows(connection: Any) -> str | None:
-    """Why the role may not make rows as `in_place` does; None if it may.
-
-    Args:
-        connection: psycopg's, in autocommit mode.
-    """
-    try:
-        with connection.transaction(force_rollback=True):
-            without_triggers(connection, True)
-    except psycopg.Error as error:
-        role = connection.execute("SELECT current_user").fetchone()[0]
-        return (
-            f"{error.diag.message_primary or error}. A superuser may allow it: "
-            f"GRANT SET ON PARAMETER session_replication_role TO {quote(role)} (PostgreSQL 15)"
-        )
-    return None
 
 
 def without_triggers(connection: Any, off: bool) -> None:

@@ -64,6 +64,9 @@ class RevisionCheck:
             return
         if todo.reason and not todo.scope:
             gathered.skipped.append(Skipped("what revisions do", todo.reason, expected=todo.expected))
+            if _selected(patterns, BreaksOldCode) and reference_of(settings, Path(self.run.project.script.folder)):
+                reason = "the old code is tried after each of the revisions that are traced"
+                gathered.skipped.append(Skipped("old code", reason, expected=settings.old_code is None))
         elif todo.reason:
             gathered.skipped.append(Skipped("older revisions", todo.reason, expected=True))
         traced = self._trace_if_possible(todo)
@@ -114,8 +117,6 @@ class RevisionCheck:
         tried = broken_by(self.run, scope, release, gathered.runs)
         for item in tried.unfilled:
             gathered.skipped.append(Skipped(f"old code with rows of {item.table}", item.reason, expected=True))
-        if tried.refusal is not None:
-            gathered.skipped.append(Skipped("old code with rows", tried.refusal, expected=True))
         # What is only imagined asks for a thought, and takes nothing away.
         if all(item.imagined for item in tried.broken):
             tables = f"its {counted(release.tables, 'tables')}"

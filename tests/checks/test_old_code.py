@@ -345,3 +345,12 @@ def test_statements_recorded_with_the_release_are_tried(shop: Project) -> None:
     assert messages[0].startswith('a statement of the old code fails: relation "totals" does not exist (SELECT total')
     assert messages[0].endswith("(main: shop/report.py:1)")
     assert messages[1].startswith("public.orders.note is gone")
+
+
+def test_what_is_not_tried_on_a_server_of_the_users_is_said(shop: Project, server) -> None:
+    shop.sql("b1", "ALTER TABLE orders DROP amount", "a1")
+    url = server.url("postgres").set(drivername="postgresql").render_as_string(False)
+    messages, report = broken(shop, "--old-code", "main", "--server", url, "--allow-skipped")
+    assert messages == {}
+    assert [item["what"] for item in report["skipped"]] == ["what revisions do", "old code"]
+    assert report["skipped"][1]["reason"] == "the old code is tried after each of the revisions that are traced"

@@ -154,7 +154,8 @@ def _with_earlier(changes: Sequence[Change], facts: Facts) -> Facts:
             dropped[place] = removed
             held[place] = (
                 *(reason for op in earlier if (reason := _holds(op, change.up, names - removed, facts)) is not None),
-                *(_beside(change, changes, facts) if names else ()),
+                # Without autocommit no type changes in stages, and env.py is the reason.
+                *(_beside(change, changes, facts) if names and facts.autocommit else ()),
             )
     return replace(facts, dropped_before=dropped, held=held)
 
