@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,22 +40,58 @@ def flask_applications(folder: Path) -> tuple[str, ...]:
     Args:
         folder: in which the command runs. Modules are imported from there.
     """
-    sources = list(_sources(folder, folder, ("Flask", "create_app", "_app(")))
+    sources = list(_sources(folder, folder, ("Flask", "create_app", "_app(", "import app", ", app")))
     factories = _factories([item for source in sources for item in _functions(source.tree)])
     importable = [source for source in sources if not _is_script(source.tree)]
-    made = [
-        _for_flask(source.module, name)
+    makers = {
+        (source.module, name)
         for source in importable
         for name, value in _assignments(source.tree)
         if _is_flask(_called(value)) or _called(value) in factories
-    ]
+    }
+    taken = ((source.module, name) for source in importable for name in _completed(source.tree, makers))
+    made = [_for_flask(module, name) for module, name in (*makers, *taken)]
     by_factory = [
         f"{source.module}:{item.name}"
         for source in importable
         for item in _functions(source.tree)
-        if item.name in factories and _needs_nothing(item) and not item.name.startswith("_")
+        if item.name in factories and _needs_nothing(item) and not item.name.startswith("_") and not _returns_more(item)
     ]
     return tuple(dict.fromkeys([*sorted(made, key=_likelihood), *sorted(by_factory, key=_likelihood)]))
+
+
+def _completed(tree: ast.Module, makers: Collection[tuple[str, str]]) -> list[str]:
+    """The applications that a module imports from where they are made, and gives settings or extensions.
+
+    Args:
+        tree: of the module.
+        makers: modules and the names by which they have an application.
+    """
+    imported = [
+        alias.name
+        for item in tree.body
+        if isinstance(item, ast.ImportFrom)
+        for alias in item.names
+        if alias.asname is None and any(_is_from(item, module) and name == alias.name for module, name in makers)
+    ]
+    set_up = {name for item in tree.body if isinstance(item, ast.Assign | ast.Expr) for name in _set_up(item)}
+    return [name for name in imported if name in set_up]
+
+
+def _is_from(item: ast.ImportFrom, module: str) -> bool:
+    """Whether a statement imports from a module; of a relative one only the end of its name is there."""
+    return module == item.module or (item.level > 0 and f".{module}".endswith(f".{item.module or ''}"))
+
+
+def _set_up(item: ast.Assign | ast.Expr) -> Iterator[str]:
+    """The names to whose attributes something is given, as in ``app.config["KEY"] = …``, or that a call is given."""
+    for target in item.targets if isinstance(item, ast.Assign) else ():
+        while isinstance(target, ast.Attribute | ast.Subscript):
+            target = target.value
+            if isinstance(target, ast.Name):
+                yield target.id
+    if isinstance(item.value, ast.Call):
+        yield from (argument.id for argument in item.value.args if isinstance(argument, ast.Name))
 
 
 def alchemy_configurations(folder: Path) -> tuple[str, ...]:
@@ -152,6 +188,11 @@ def _needs_nothing(function: ast.FunctionDef) -> bool:
     return needed == 0 and all(default is not None for default in arguments.kw_defaults)
 
 
+def _returns_more(function: ast.FunctionDef) -> bool:
+    """Whether something is returned beside the application: Flask's command takes the application alone."""
+    return any(isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple) for node in ast.walk(function))
+
+
 def _assigned(tree: ast.Module, functions: set[str]) -> list[str]:
     """The names of a module that hold what one of the functions returns."""
     return [name for name, value in _assignments(tree) if _called(value) in functions]
@@ -160,9 +201,16 @@ def _assigned(tree: ast.Module, functions: set[str]) -> list[str]:
 def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
     for item in tree.body:
         if isinstance(item, ast.Assign):
-            yield from ((target.id, item.value) for target in item.targets if isinstance(target, ast.Name))
+            yield from ((name, item.value) for target in item.targets for name in _names(target))
         elif isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name) and item.value is not None:
             yield item.target.id, item.value
+
+
+def _names(target: ast.expr) -> list[str]:
+    """The name that is given a value; of several, as in ``app, socketio = create_app()``, that of the application."""
+    parts = target.elts if isinstance(target, ast.Tuple) else [target]
+    names = [part.id for part in parts if isinstance(part, ast.Name)]
+    return sorted(names, key=lambda name: "app" not in name.lower())[:1]
 
 
 def _called(node: ast.AST) -> str:

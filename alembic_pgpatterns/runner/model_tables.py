@@ -26,6 +26,21 @@ class ModelTables:
                 self._before[id(metadata)] = (metadata, dict(metadata.tables))
                 _reflect_beside(metadata)
 
+    def are_missing(self, target: Any) -> bool:
+        """Whether env.py names no models, or MetaData without any, as where its program would have imported them.
+
+        Then what revisions have put there is taken out: models that are imported next may have tables of these names.
+
+        Args:
+            target: the argument ``target_metadata``.
+        """
+        metadatas = [item for item in (target if isinstance(target, list | tuple) else (target,)) if item is not None]
+        if any(self._before.get(id(metadata), (metadata, metadata.tables))[1] for metadata in metadatas):
+            return False
+        for metadata in metadatas:
+            _fill(metadata, {})
+        return True
+
     def forget_empty(self, metadatas: Iterable[Any]) -> None:
         """Let `note` note MetaData again that had no tables then, because env.py does not load its models."""
         for metadata in metadatas:

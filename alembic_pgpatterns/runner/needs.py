@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 import traceback
 from collections.abc import Iterable, Iterator
@@ -51,7 +52,7 @@ def of_error(error: BaseException, config: Any, driver: str, async_driver: str) 
         yield from (Need("mode", name, value) for name, value in modes(error))
     if _is_other_than_connection(error):
         yield Need("no connection")
-    if _without_url(error) or _misses_database(error):
+    if (from_elsewhere := _sets_nothing(error)) or _without_url(error) or _misses_database(error):
         yield Need(WITHOUT_URL, "")
     asks = URL_OPTION in asked_options(config)  # before we ask ourselves
     url = _option(config)
@@ -59,6 +60,8 @@ def of_error(error: BaseException, config: Any, driver: str, async_driver: str) 
         yield Need("sqlite", sqlite)
     elif _wants_async(error):
         yield Need("url", async_driver)
+    elif from_elsewhere:
+        return
     elif (
         (not url and (_without_url(error) or asks))
         or (url.startswith(PLACEHOLDER) and isinstance(error, exc.NoSuchModuleError))
@@ -142,6 +145,13 @@ def _is_other_than_connection(error: BaseException) -> bool:
 
 _FORMER_METHODS = ("contextual_connect", "run_callable", "transaction", "schema_for_object")
 """Of SQLAlchemy's connections, before 2.0."""
+
+
+def _sets_nothing(error: BaseException) -> bool:
+    """Whether env.py sets Alembic's URL to None, which its application has in place of one."""
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    in_parser = bool(last) and last[0].filename == configparser.__file__
+    return in_parser and isinstance(error, TypeError) and str(error) == "option values must be strings"
 
 
 def _without_url(error: BaseException) -> bool:

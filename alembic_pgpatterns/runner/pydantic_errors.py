@@ -16,6 +16,9 @@ from alembic_pgpatterns.runner.made_up_values import is_made_up, other_value_for
 
 def of_pydantic(error: Any) -> Iterator[tuple[str, str]]:
     """The variables of a ``BaseSettings``: pydantic's error names the fields, and the class has their prefix."""
+    if not hasattr(error, "title"):
+        yield from _of_pydantic_1(error)
+        return
     model, before = _settings_class(error.__traceback__, str(error.title))
     if model is None:
         return
@@ -24,6 +27,16 @@ def of_pydantic(error: Any) -> Iterator[tuple[str, str]]:
         place = (*before, *map(str, item["loc"])) if delimiter else (*before, *map(str, item["loc"][:1]))
         names = [*_variables(model, place, delimiter)] if item["loc"] else []
         yield from ((name, value) for name in names for value in _values(name, item))
+
+
+def _of_pydantic_1(error: Any) -> Iterator[tuple[str, str]]:
+    """The same before version 2, whose error has the class itself, and whose fields have the variables."""
+    fields = getattr(getattr(error, "model", None), "__fields__", {})
+    for item in error.errors():
+        field = fields.get(item["loc"][0])
+        if field is not None and item["type"] == "value_error.missing":
+            names = sorted(field.field_info.extra.get("env_names", ()))
+            yield from ((name.upper(), value_for(name)) for name in names[:1])
 
 
 def _values(name: str, item: Mapping[str, Any]) -> Iterator[str]:
@@ -52,6 +65,8 @@ def fields_without_value(error: Any) -> Iterator[tuple[str, str]]:
 
 def _of_field(error: Any, field: str) -> Iterator[str]:
     """The variables of a field of the settings that were being created."""
+    if not hasattr(error, "title"):  # before pydantic 2
+        return
     model, before = _settings_class(error.__traceback__, str(error.title))
     if model is not None and field in model.model_fields:
         yield from _variables(model, (*before, field), str(model.model_config.get("env_nested_delimiter") or ""))

@@ -30,7 +30,7 @@ from alembic_pgpatterns.runner.paths import relative, several
 from alembic_pgpatterns.runner.script_directory import ProjectScripts
 from alembic_pgpatterns.runner.server_access import ServerAccess
 from alembic_pgpatterns.runner.supplied import supplied
-from alembic_pgpatterns.runner.supplies import Lent, load_models, watched_attributes, without_tables
+from alembic_pgpatterns.runner.supplies import Lent, load_models, watched_attributes
 from alembic_pgpatterns.server.redirect import Routes, redirect
 
 if TYPE_CHECKING:
@@ -262,7 +262,7 @@ def _environment(run: EnvRun) -> EnvironmentContext:
         # output_buffer).
         if request.offline:
             kwargs.setdefault("output_buffer", io.StringIO())
-        if request.supplies.models and without_tables(kwargs.get("target_metadata")):
+        if request.supplies.models and project.model_tables.are_missing(kwargs.get("target_metadata")):
             kwargs["target_metadata"] = models = load_models(request.supplies.models)
             project.model_tables.forget_empty(models)
         stock(*args, **kwargs)

@@ -168,12 +168,6 @@ def _database(url: URL) -> str:
     return name or "pgpatterns"
 
 
-def without_tables(target: Any) -> bool:
-    """Whether env.py names no models, or an empty MetaData, as where its program would have imported the models."""
-    metadatas = target if isinstance(target, list | tuple) else (target,)
-    return not any(getattr(metadata, "tables", ()) for metadata in metadatas)
-
-
 def load_models(names: tuple[str, ...]) -> list[Any]:
     """The MetaData of the setting ``models``, each once.
 

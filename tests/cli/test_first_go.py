@@ -158,6 +158,14 @@ def test_a_url_that_only_a_variable_gives(project: Project) -> None:
     assert "the project reads SHOP_DATABASE_URL" in hints(report) and "env = { SHOP_DATABASE_URL =" in hints(report)
 
 
+def test_a_url_of_the_application_that_is_set_to_nothing(project: Project) -> None:
+    """Alembic's parser refuses None, so that env.py does not come to its engine."""
+    ini(project, "[alembic]\nscript_location = %(here)s/migrations\n")
+    project.env(head="import os\nconfig.set_main_option('sqlalchemy.url', os.environ.get('SHOP_DATABASE_URL'))")
+    report = check(project)
+    assert "env = { SHOP_DATABASE_URL =" in (said := hints(report)) and "alembic_options" not in said
+
+
 @pytest.mark.long
 def test_a_schema_and_a_role_that_nothing_creates(project: Project) -> None:
     project.env(engine="sqlalchemy.create_engine(config.get_main_option('sqlalchemy.url'))", head="import sqlalchemy")
@@ -273,6 +281,24 @@ def test_an_env_py_that_imports_a_base_alone(project: Project) -> None:
     ini(project, "[alembic]\nscript_location = %(here)s/migrations\nprepend_sys_path = .\n")
     project.env(models="from sqlalchemy import MetaData\ntarget_metadata = MetaData()\n", engine=ENGINE)
     project.write("tables.py", BOOKS_AND_AUTHORS)
+    report = check(project)
+    assert [item["value"] for item in report["found_out"] if item["setting"] == "models"] == [["tables"]]
+    assert all(item["what"] != "models" for item in report["skipped"])
+
+
+def test_a_revision_that_puts_tables_into_a_base_without_models(project: Project) -> None:
+    """They are no models, although the MetaData that env.py names holds them from then on."""
+    ini(project, "[alembic]\nscript_location = %(here)s/migrations\nprepend_sys_path = .\n")
+    base = "from sqlalchemy.orm import DeclarativeBase\n\n\nclass Base(DeclarativeBase):\n    pass\n"
+    project.write("base.py", base)
+    declared = BOOKS_AND_AUTHORS.replace("class Base(DeclarativeBase):\n    pass\n", "").replace(
+        "from sqlalchemy.orm import DeclarativeBase, ", "from base import Base\nfrom sqlalchemy.orm import "
+    )
+    project.write("tables.py", declared)
+    project.env(models="from base import Base\ntarget_metadata = Base.metadata\n", engine=ENGINE)
+    project.revision(
+        "a2", "from base import Base\nsa.Table('book', Base.metadata, autoload_with=op.get_bind())", down="a1"
+    )
     report = check(project)
     assert [item["value"] for item in report["found_out"] if item["setting"] == "models"] == [["tables"]]
     assert all(item["what"] != "models" for item in report["skipped"])

@@ -66,6 +66,23 @@ FLASK = {
         },
         ["application", "shop.app:create_simple_app", "shop.web:web_app"],
     ),
+    "a factory that returns more than the application": (
+        {
+            "shop/app.py": "def create_app(args=None):\n    made = Flask(__name__)\n    return made, SocketIO(made)\n",
+            "run.py": "from shop.app import create_app\napp, socketio = create_app([])",
+            "start.py": "from shop.app import create_app\nio, web_app = create_app([])",
+        },
+        ["run", "start:web_app"],
+    ),
+    "a module that completes it": (
+        {
+            "shop/core/app.py": "api, app = 1, Flask(__name__)\napp = Flask(__name__)",
+            "shop/app.py": "from shop.core.app import api, app\nfrom x import c\napp.config['KEY'] = c.key",
+            "shop/db.py": "from .core.app import app\nMigrate(app, 1)",
+            "shop/views.py": "from shop.core.app import app\n@app.route('/')\ndef index():\n    return ''",
+        },
+        ["shop.app", "shop.core.app", "shop.db"],
+    ),
     "a class of its own": (
         {"shop/app.py": "from apiflask import APIFlask\ndef create_app():\n    return APIFlask(__name__)\n"},
         ["shop.app:create_app"],

@@ -459,3 +459,23 @@ def test_a_default_that_the_source_has_and_the_application_refuses(
     assert dict(missing(error)) == {"SHOP_SIGNER": MADE_UP_KEY}
     monkeypatch.setenv("SHOP_SIGNER", "the user's own")
     assert not dict(missing(error))
+
+
+def test_settings_of_pydantic_before_version_2() -> None:
+    pydantic = pytest.importorskip("pydantic.v1")
+
+    class Shop(pydantic.BaseSettings):  # type: ignore[name-defined,misc]
+        database_url: str
+        size: int
+        named: str = pydantic.Field(env="SHOP_NAME")
+        optional: int = 5
+
+        class Config:
+            env_prefix = "shop_"
+
+    assert failed(Shop) == {"SHOP_DATABASE_URL": "{url}", "SHOP_SIZE": MADE_UP, "SHOP_NAME": MADE_UP}
+
+    def refused() -> None:
+        Shop(database_url="a", size=None, named="b")
+
+    assert not failed(refused)
