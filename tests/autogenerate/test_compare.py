@@ -222,6 +222,24 @@ PAIRS: dict[str, tuple[str, ...]] = {
         box("Column('n', BigInteger)", "Column('twice', Numeric, Computed('n % 2', persisted=True))"),
         box(),
     ),
+    "a generated column, what is on it, and the column that it is made of": (
+        box(
+            "Column('n', Integer)",
+            "Column('twice', Integer, Computed('n * 2', persisted=True))",
+            "CheckConstraint('twice > 0', name='ck')",
+            "Index('ix', 'twice', 'n')",
+            "Index('gone', 'twice')",
+            "UniqueConstraint('twice', name='uq')",
+        ),
+        box(
+            "Column('n', BigInteger)",
+            "Column('twice', BigInteger, Computed('n * 3', persisted=True))",
+            "CheckConstraint('twice > 1', name='ck')",
+            "Index('ix', 'n', 'twice')",
+            "UniqueConstraint('n', 'twice', name='uq')",
+        ),
+        box("Column('n', Integer)", "Column('twice', Integer, Computed('n', persisted=True))"),
+    ),
     "a generated column of a new and of a changed column": (
         box("Column('n', Integer)"),
         box(

@@ -116,6 +116,8 @@ def _replaced(state: TableState, column: Any, actual: ColumnForm) -> TableState:
         state.remove([op])
     indexes = {n: form for n, form in state.actual.indexes.items() if name in form.columns}
     constraints = {n: form for n, form in state.actual.constraints.items() if name in form.columns}
+    # Alembic's own ops for those that the models change or do not have any more.
+    state.remove([each for each in state.modify.ops if _is_of_index(each, indexes)])
     dropped: list[ops.MigrateOperation] = [
         *(DropIndexExactlyOp(state.table, form) for form in indexes.values()),
         *(_dropped(state, form) for form in constraints.values() if form.kind != "p"),
@@ -132,6 +134,10 @@ def _replaced(state: TableState, column: Any, actual: ColumnForm) -> TableState:
         constraints={n: form for n, form in state.actual.constraints.items() if n not in constraints},
     )
     return replace(state, actual=remaining)
+
+
+def _is_of_index(op: ops.MigrateOperation, names: Iterable[str]) -> bool:
+    return isinstance(op, ops.CreateIndexOp | ops.DropIndexOp) and str(op.index_name) in names
 
 
 def _dropped(state: TableState, form: Any) -> ops.MigrateOperation:

@@ -49,8 +49,12 @@ def compare_types(context: AutogenContext, upgrade_ops: ops.UpgradeOps, metadata
     before += sequences.created_or_altered(context, metadata, default)
     inline = set(_created_inline(changes, default))
     other_kind = {key for key, item in declared.items() if key in actual and actual[key].kind != _kind(item)}
-    for key in [key for key in declared if (key not in actual or key in other_kind) and key not in inline]:
-        before.append(created(declared[key]))
+    lost = {key for key, item in actual.items() if loses_all(item.users, changes, default)}
+    for key, item in declared.items():
+        if key in other_kind - lost:
+            before.append(_of_other_kind(actual[key], item))
+        elif key in other_kind or key not in actual:
+            before += [created(item)] if key not in inline else []
     for key, item in declared.items():
         if key in actual and key not in other_kind:
             before += _compared(context, item, actual[key], upgrade_ops)
@@ -58,12 +62,12 @@ def compare_types(context: AutogenContext, upgrade_ops: ops.UpgradeOps, metadata
         item = postgresql.ENUM(*change.new_values, name=change.name, schema=_without(change.schema, default))
         before += _compared(context, item, read_types(connection)[change.schema, change.name], upgrade_ops)
     before = [*map(CommentOp.of, _contradictions(metadata, default) if "e" in kinds else ()), *before]
-    unused = [item for key, item in actual.items() if key not in declared or key in other_kind]
-    lost = [item for item in unused if loses_all(item.users, changes, default)]
+    unused = {key: item for key, item in actual.items() if key not in declared or key in other_kind}
+    going = [item for key, item in unused.items() if key in lost]
     # A domain goes before the enum that it is over.
-    lost.sort(key=lambda item: item.kind != "d")
-    lost += [item for item in unused if not item.users and _is_base_of(item, lost)]
-    after: list[ops.MigrateOperation] = [_dropped(item) for item in lost]
+    going.sort(key=lambda item: item.kind != "d")
+    going += [item for item in unused.values() if not item.users and _is_base_of(item, going)]
+    after: list[ops.MigrateOperation] = [_dropped(item) for item in going]
     after += sequences.dropped(context, metadata, changes, default)
     upgrade_ops.ops[:] = [*before, *upgrade_ops.ops, *after]
 
@@ -220,6 +224,17 @@ def loses_all(users: Sequence[TypeUser], changes: Iterable[ops.MigrateOperation]
         elif isinstance(op, ops.DropColumnOp) or (isinstance(op, ops.AlterColumnOp) and op.modify_type is not None):
             lost.add((schema, op.table_name, str(op.column_name)))
     return bool(users) and all(user.key in lost or (user.schema, user.table, None) in lost for user in users)
+
+
+def _of_other_kind(actual: NamedType, declared: Any) -> CommentOp:
+    """An enum that is a domain in the models, or the other way round, and still in use."""
+    kinds = {"e": "an enum", "d": "a domain"}
+    name = ".".join(quote(part) for part in (declared.schema, declared.name) if part)
+    lines = (
+        f"# The models have {name} as {kinds[_kind(declared)]}, the database as {kinds[actual.kind]}. PostgreSQL",
+        "# cannot change that: give it another name in the models, and the next revision changes the columns to it.",
+    )
+    return CommentOp(lines)
 
 
 def _is_base_of(item: NamedType, domains: Iterable[NamedType]) -> bool:
