@@ -67,6 +67,12 @@ def test_one_name_goes_from_kind_to_kind(project: InProcess) -> None:
         there_and_back(project, models(HOLDERS[kind]))
 
 
+def test_with_phases_the_name_waits_for_what_has_it(project: InProcess) -> None:
+    (project.root / "pyproject.toml").write_text("[tool.alembic_pgpatterns]\nphases = true\n")
+    for kind in ("table", "index", "table", "enum", "unique"):
+        there_and_back(project, models(HOLDERS[kind]))
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("old", HOLDERS)
 def test_one_name_goes_from_each_kind_to_each(project: InProcess, old: str) -> None:
