@@ -40,7 +40,7 @@ def write_revision(
         Identifier and path of each file, and what was printed.
 
     Raises:
-        PgPatternsError: Alembic refused.
+        PgPatternsError: Alembic refused, or autogenerate knows nothing of phases.
     """
     scripts.config.attributes[PHASES] = phases
     with _as_revision(scripts.config, parent, route) as output:
@@ -48,8 +48,23 @@ def write_revision(
         # With several heads Alembic fails when it writes, which is right, with or without a change.
         if len(compared.script_directory.get_heads()) < 2:
             compared.generated_revisions[:] = _with_changes(compared.generated_revisions)
+        if phases:
+            _demand_rewritten(compared.generated_revisions)
         written = [script for script in compared.generate_scripts() if script is not None]
     return [(str(script.revision), str(script.path)) for script in written], output.getvalue()
+
+
+def _demand_rewritten(scripts: Sequence[ops.MigrationScript]) -> None:
+    """Raise PgPatternsError if env.py does not use the rewriter, which alone puts changes into phases."""
+    from alembic_pgpatterns.autogenerate.rewrite.revision_chain import RewrittenUpgradeOps
+    from alembic_pgpatterns.controller.bring_to_head import OPT_IN
+
+    written = [upgrade for script in scripts for upgrade in script.upgrade_ops_list]
+    if any(upgrade.ops and not isinstance(upgrade, RewrittenUpgradeOps) for upgrade in written):
+        raise PgPatternsError(
+            "phases: env.py does not name the plugin, so autogenerate cannot write them. Add to context.configure(), "
+            f"with `from importlib.util import find_spec` above:\n    {OPT_IN}"
+        )
 
 
 def next_operations(arguments: Mapping[str, Any], scripts: ProjectScripts, parent: Parent, route: Route) -> list[str]:

@@ -171,3 +171,15 @@ def test_branches_with_labels_have_their_own_last_revision(tmp_path: Path) -> No
     assert project.alembic("pgexpand", "shop").stdout == "a\n"
     assert project.alembic("pgexpand", "stock").stdout == "s\n"
     assert "No head of the history has the label 'other'" in project.alembic("pgexpand", "other").stderr
+
+
+def test_without_the_plugin_in_env_py_no_phases_are_promised(tmp_path: Path) -> None:
+    """Alembic's own file would be written, with the drops in front."""
+    project = make(tmp_path)
+    project.env(models=LOAD)
+    project.write("shop_models.py", OLD)
+    run = project.alembic("pgrevision", "-m", "start", "--phases")
+    assert run.returncode == 255
+    assert "FAILED: phases: env.py does not name the plugin" in run.stderr
+    assert 'autogenerate_plugins=["alembic.autogenerate.*"' in run.stderr
+    assert not list(project.versions.glob("*.py"))
