@@ -955,11 +955,22 @@ def test_what_may_be_a_rename_is_shown(in_process: InProcess) -> None:
     assert "op.alter_column('box', 'n', new_column_name='m')" in written.upgrade
     assert "op.rename_table('old', 'new')" in written.upgrade
     assert written.upgrade.count("is its new name") == 2
+    # What stands in the downgrade would drop the renamed ones.
+    assert written.upgrade.count("And in downgrade(), in place of what undoes both:") == 2
+    assert "op.alter_column('box', 'm', new_column_name='n')" in written.upgrade
+    assert "op.rename_table('new', 'old')" in written.upgrade
     warnings = [line for line in in_process.output if line.startswith("pgpatterns: warning: drop-under-running-code")]
     rename = "If m is its new name, write instead of both, so that the values stay: "
     assert [line for line in warnings if f"{rename}op.alter_column('box', 'n', new_column_name='m')" in line]
     assert [line for line in warnings if line.endswith("so that the rows stay: op.rename_table('old', 'new')")]
     assert any(line.startswith("pgpatterns: drop-under-running-code: drops box.s") for line in in_process.output)
+
+
+def test_a_column_that_is_made_again_is_no_rename(in_process: InProcess) -> None:
+    columns = "Column('n', {}), Column('g', Integer, Computed('n * {}', persisted=True))"
+    there_and_back(in_process, metadata_of(box(columns.format("Integer", 2))))
+    (written,) = in_process.revise(metadata_of(box(columns.format("Numeric", 3))))
+    assert "drop_column" in written.upgrade and "is its new name" not in written.upgrade
 
 
 @pytest.mark.parametrize("kind", ["{}", "ARRAY({})"])

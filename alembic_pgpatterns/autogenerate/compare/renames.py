@@ -35,12 +35,17 @@ def column_hint(drop: ops.DropColumnOp, siblings: Iterable[ops.MigrateOperation]
     if old is None or new is None or new.name == old.name:
         return ()
     where = f", schema={drop.schema!r}" if drop.schema else ""
-    rename = f"op.alter_column({drop.table_name!r}, {drop.column_name!r}, new_column_name={new.name!r}{where})"
+    names = (drop.column_name, new.name)
+    up, down = (
+        f"op.alter_column({drop.table_name!r}, {str(first)!r}, new_column_name={str(then)!r}{where})"
+        for first, then in (names, names[::-1])
+    )
     types = (_kind(old), _kind(new))
     later = f"The next autogenerate then changes its type from {types[0]} to {types[1]}."
     return (
         f"If {new.name} is its new name, write instead of both, so that the values stay:",
-        f"  {rename}",
+        f"  {up}",
+        *_back(down),
         *((later,) if types[0] != types[1] else ()),
     )
 
@@ -69,13 +74,20 @@ def table_hint(drop: ops.DropTableOp, operations: Sequence[ops.MigrateOperation]
     if len(same) != 1:
         return ()
     where = f", schema={drop.schema!r}" if drop.schema else ""
-    rename = f"op.rename_table({drop.table_name!r}, {same[0].table_name!r}{where})"
+    names = (drop.table_name, same[0].table_name)
+    up, down = (f"op.rename_table({str(first)!r}, {str(then)!r}{where})" for first, then in (names, names[::-1]))
     later = "The next autogenerate then changes the columns that differ."
     return (
         f"If {same[0].table_name} is its new name, write instead of both, so that the rows stay:",
-        f"  {rename}",
+        f"  {up}",
+        *_back(down),
         *((later,) if same is alike[-1] else ()),
     )
+
+
+def _back(rename: str) -> tuple[str, str]:
+    """The lines for the downgrade: what stands there drops the new name with its values, and creates the old one."""
+    return ("And in downgrade(), in place of what undoes both:", f"  {rename}")
 
 
 _MOST = 1 / 2
