@@ -65,7 +65,7 @@ def dry_run(at: RunAt, identifiers: Sequence[str], *, watched: bool = False, dow
     run, names = at.run, tuple(identifiers)
     revisions = [item for item in run.project.revisions if item.revision in names]
     run.progress.say("running the earlier revisions")
-    result = _run(at, Steps("until", revisions[0].parents), "running the earlier revisions")
+    result = _run(at, Steps("until", run.project.history.tips(revisions[0].parents)), "running the earlier revisions")
     start = states_of(result, run.server)
     run.progress.say("running the new revision")
     if watched and run.server.log is not None:

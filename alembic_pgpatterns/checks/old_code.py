@@ -57,7 +57,7 @@ def broken_by(
     run.progress.say(f"asking what the models of {release.name} need")
     result: list[Broken] = []
     with server_at(run, names[: names.index(scope[0].revision)]) as at:
-        run_env(at.run, Steps("until", scope[0].parents), at.databases)
+        run_env(at.run, Steps("until", run.project.history.tips(scope[0].parents)), at.databases)
         models = _models_by_database(at.databases, release)
         with old_rows(at.run.server, models) as rows:
             tries = {name: _Tries(models[name], release, WithRows.of(item)) for name, item in rows.items()}

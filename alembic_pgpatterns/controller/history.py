@@ -108,6 +108,12 @@ class History:
         below = {name for item in among if item in self._by_name for name in self._by_name[item].parents}
         return tuple(sorted(among - below))
 
+    def tips(self, revisions: Iterable[str]) -> tuple[str, ...]:
+        """The revisions without those that another one needs, in their order: Alembic refuses to be asked for both."""
+        names = tuple(dict.fromkeys(revisions))
+        needed = {name: self.ancestors([name]) - {name} for name in names}
+        return tuple(name for name in names if not any(name in others for others in needed.values()))
+
     def in_order(self, revisions: Iterable[str]) -> tuple[str, ...]:
         """Some revisions, in the order in which they run from an empty database."""
         among = frozenset(revisions)

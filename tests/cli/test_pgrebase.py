@@ -192,6 +192,17 @@ def test_what_needs_the_other_head_moves_behind_it(branches: Project) -> None:
     assert "right1 comes after left1 now." in run.stdout
 
 
+def test_a_branch_whose_revisions_each_need_one_of_the_other_moves_behind_it(branches: Project) -> None:
+    """As histories of expand and contract do. The first one then names its new parent and an ancestor of that."""
+    add(branches, "left2", "left1", "ALTER TABLE item ADD l2 text", "ALTER TABLE item DROP l2")
+    for revision, down, needed in (("right1", "base1", "left1"), ("right2", "right1", "left2")):
+        up, back = f"ALTER TABLE item ADD {revision} text", f"ALTER TABLE item DROP {revision}"
+        add(branches, revision, down, up, back, f'depends_on = "{needed}"')
+    run = branches.alembic("pgrebase", "right2")
+    assert run.returncode == 0, run.stderr
+    assert "right1 comes after left2 now." in run.stdout
+
+
 @pytest.mark.long
 def test_a_downgrade_that_fails_can_be_left_out(branches: Project) -> None:
     add(branches, "right2", "right1", "ALTER TABLE item ADD r2 text", "SELECT 1/0")
