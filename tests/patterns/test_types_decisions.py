@@ -9,6 +9,7 @@ import pytest
 
 from alembic_pgpatterns.patterns import Finding, Severity, registry
 from alembic_pgpatterns.patterns.constraints.unnamed_constraint import BY_HAND, IN_WORDS, SAME_NAMES
+from alembic_pgpatterns.remedies.fixable import why_not_fixable
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, SetDefault, TypeChange
 from alembic_pgpatterns.schema.model import (
     UNKNOWN,
@@ -46,6 +47,36 @@ def test_a_key_that_runs_out_changes_with_all_that_reference_it() -> None:
     changes = (TypeChange(ITEM, "id", "integer", "bigint"), TypeChange(CHILD, "item_id", "integer", "bigint"))
     assert finding.remedy == ChangeType(changes, rewrites=True)
     assert finding.severity is Severity.WARNING
+
+
+PARTITIONED = replace(REFERRING, kind="partitioned", partition_keys=("item_id",))
+
+
+def test_the_parent_key_is_named_first_and_then_what_is_in_the_way() -> None:
+    """Both patterns: to change the child first would make the foreign key compare two types."""
+    by_hand = "Change public.item.id to bigint, together with public.child.item_id, by hand. In the way at "
+    by_hand += "public.child.item_id: public.child is partitioned by it."
+    assert counted_key(others=(PARTITIONED,)).remedy == Advice(by_hand, decided=True)
+    other = Name("public", "a_first")
+    wide = table(column("item_id", BIGINT, table=other), foreign("item_id", to=ITEM, table=other), name=other)
+    narrow = replace(PARTITIONED, columns=(replace(PARTITIONED.columns[0], type=DataType("int2", display="smallint")),))
+    (finding,) = found("foreign-key-type-mismatch", table(COUNTED), wide, narrow)
+    assert isinstance(finding.remedy, Advice)
+    assert finding.remedy.text.startswith("Change public.item.id to bigint, together with public.child.item_id")
+
+
+@pytest.mark.parametrize(
+    ("others", "why"),
+    [
+        ((REFERRING,), None),
+        ((replace(REFERRING, pinned=(("item_id", "trigger watch"),)),), None),
+        ((PARTITIONED,), "manual work"),
+    ],
+)
+def test_manual_work_is_what_no_revision_can_do(others: tuple[Table, ...], why: str | None) -> None:
+    """What PostgreSQL refuses because of what is around a column, pgfix drops and makes again; nothing is to decide."""
+    assert why_not_fixable(counted_key(others=others).remedy) == why
+    assert why_not_fixable(Advice("Say which of the two is right.")) == "a person has to decide"
 
 
 NAME = column("name", "text")

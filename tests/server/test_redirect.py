@@ -352,6 +352,22 @@ def test_an_applications_pool_keeps_nothing_of_a_run(driver: str, target: Throwa
             target.drop_database(f"{name}_copy")
 
 
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2", "pg8000"])
+def test_a_pooled_connection_that_is_killed_is_replaced(driver: str, target: ThrowawayServer) -> None:
+    engine = sqlalchemy.create_engine(f"postgresql+{driver}://nobody@nowhere.invalid/app", pool_size=1)
+    processes = set()
+    for _ in range(2):
+        with redirect(target):
+            for _ in range(2):
+                with engine.connect() as connection:
+                    process = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+                    connection.commit()
+                    with target.connect() as other:
+                        other.execute("SELECT pg_terminate_backend(%s, 5000)", (process,))
+                processes.add(process)
+    assert len(processes) == 4
+
+
 def test_a_connection_held_from_before_is_refused(target: ThrowawayServer, new_database: Callable[[], Any]) -> None:
     other = new_database()
     refused = pytest.raises(PgPatternsError, match="nothing was run")
