@@ -40,7 +40,7 @@ def flask_applications(folder: Path) -> tuple[str, ...]:
     Args:
         folder: in which the command runs. Modules are imported from there.
     """
-    sources = list(_sources(folder, folder, ("Flask", "create_app", "_app(", "import app", ", app")))
+    sources = list(_sources(folder, folder, ("Flask", "create_app", "_app(", "import app", ", app", "Migrate(")))
     factories = _factories([item for source in sources for item in _functions(source.tree)])
     importable = [source for source in sources if not _is_script(source.tree)]
     makers = {
@@ -50,7 +50,9 @@ def flask_applications(folder: Path) -> tuple[str, ...]:
         if _is_flask(_called(value)) or _called(value) in factories
     }
     taken = ((source.module, name) for source in importable for name in _completed(source.tree, makers))
-    made = [_for_flask(module, name) for module, name in (*makers, *taken)]
+    # Flask-Migrate's extension is given one, in whatever way it was made.
+    given = ((source.module, name) for source in importable for name in _migrated(source.tree))
+    made = [_for_flask(module, name) for module, name in (*makers, *taken, *given)]
     by_factory = [
         f"{source.module}:{item.name}"
         for source in importable
@@ -58,6 +60,14 @@ def flask_applications(folder: Path) -> tuple[str, ...]:
         if item.name in factories and _needs_nothing(item) and not item.name.startswith("_") and not _returns_more(item)
     ]
     return tuple(dict.fromkeys([*sorted(made, key=_likelihood), *sorted(by_factory, key=_likelihood)]))
+
+
+def _migrated(tree: ast.Module) -> Iterator[str]:
+    """The names of a module that are given to ``Migrate(app, db)`` where the module is imported."""
+    for item in tree.body:
+        call = item.value if isinstance(item, ast.Assign | ast.Expr) else None
+        if isinstance(call, ast.Call) and _called(call) == "Migrate":
+            yield from (argument.id for argument in call.args[:1] if isinstance(argument, ast.Name))
 
 
 def _completed(tree: ast.Module, makers: Collection[tuple[str, str]]) -> list[str]:

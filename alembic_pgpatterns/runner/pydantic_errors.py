@@ -34,9 +34,15 @@ def _of_pydantic_1(error: Any) -> Iterator[tuple[str, str]]:
     fields = getattr(getattr(error, "model", None), "__fields__", {})
     for item in error.errors():
         field = fields.get(item["loc"][0])
-        if field is not None and item["type"] == "value_error.missing":
-            names = sorted(field.field_info.extra.get("env_names", ()))
-            yield from ((name.upper(), value_for(name)) for name in names[:1])
+        names = sorted(field.field_info.extra.get("env_names", ())) if field is not None else []
+        for name in (name.upper() for name in names[:1]):
+            current = os.environ.get(name)
+            if item["type"] == "value_error.missing":
+                yield name, value_for(name)
+            elif item["type"] in BY_VALIDATOR and (other := other_value_for(name)) is not None:
+                yield name, other
+            elif is_made_up(current) and (value := value_for(name, item["type"].partition(".")[2])) != current:
+                yield name, value
 
 
 def _values(name: str, item: Mapping[str, Any]) -> Iterator[str]:

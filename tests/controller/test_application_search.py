@@ -83,6 +83,14 @@ FLASK = {
         },
         ["shop.app", "shop.core.app", "shop.db"],
     ),
+    "an application that Flask-Migrate is given": (
+        {
+            "shop/__init__.py": "def make(kind):\n    return connexion.App(kind)\n",
+            "manage.py": "from shop import make\nouter = make('x')\napp = outer.app\nmigrate = Migrate(app, db)",
+            "other.py": "def late(app):\n    Migrate(app, db)\n",
+        },
+        ["manage"],
+    ),
     "a class of its own": (
         {"shop/app.py": "from apiflask import APIFlask\ndef create_app():\n    return APIFlask(__name__)\n"},
         ["shop.app:create_app"],

@@ -461,7 +461,7 @@ def test_a_default_that_the_source_has_and_the_application_refuses(
     assert not dict(missing(error))
 
 
-def test_settings_of_pydantic_before_version_2() -> None:
+def test_settings_of_pydantic_before_version_2(monkeypatch: pytest.MonkeyPatch) -> None:
     pydantic = pytest.importorskip("pydantic.v1")
 
     class Shop(pydantic.BaseSettings):  # type: ignore[name-defined,misc]
@@ -475,7 +475,11 @@ def test_settings_of_pydantic_before_version_2() -> None:
 
     assert failed(Shop) == {"SHOP_DATABASE_URL": "{url}", "SHOP_SIZE": MADE_UP, "SHOP_NAME": MADE_UP}
 
+    monkeypatch.setenv("SHOP_SIZE", MADE_UP)
+    assert failed(lambda: Shop(database_url="a", named="b")) == {"SHOP_SIZE": "5432"}
+    monkeypatch.setenv("SHOP_SIZE", "the user's own")
+
     def refused() -> None:
-        Shop(database_url="a", size=None, named="b")
+        Shop(database_url="a", named="b")
 
     assert not failed(refused)
