@@ -51,8 +51,8 @@ def flask_applications(folder: Path) -> tuple[str, ...]:
     }
     taken = ((source.module, name) for source in importable for name in _completed(source.tree, makers))
     # Flask-Migrate's extension is given one, in whatever way it was made.
-    given = ((source.module, name) for source in importable for name in _migrated(source.tree))
-    made = [_for_flask(module, name) for module, name in (*makers, *taken, *given)]
+    migrated = ((source.module, name) for source in importable for name in _migrated(source.tree))
+    made = [_for_flask(module, name) for module, name in (*makers, *taken, *migrated)]
     by_factory = [
         f"{source.module}:{item.name}"
         for source in importable
