@@ -81,9 +81,8 @@ def test_a_key_that_nothing_uses(facts: dict[str, Any], guess: bool) -> None:
     assert finding.guess is guess
 
 
-@pytest.mark.parametrize(("shape", "cause"), [(BY_KEY, ""), (OTHER, "no query")])
-def test_keys_that_only_deletions_need_have_one_cause(shape: QueryShape, cause: str) -> None:
-    """A key that a query searches by is a finding of its own."""
+@pytest.mark.parametrize(("shape", "cause"), [(BY_KEY, "queries"), (OTHER, "deletions")])
+def test_what_needs_the_index_of_a_key_is_one_cause(shape: QueryShape, cause: str) -> None:
     item = table(column("id"), column("a"), column("x"), foreign("a", on_delete="CASCADE"))
     (finding,) = found("unindexed-foreign-key", item, table(name=PARENT), queries=[shape])
     assert (finding.cause, finding.guess) == (cause, False)

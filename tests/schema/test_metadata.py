@@ -6,6 +6,7 @@ import importlib.util
 import itertools
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.dialects.postgresql import asyncpg, psycopg, psycopg2
 from sqlalchemy.ext.compiler import compiles
 
+from alembic_pgpatterns.schema.metadata.declarations import Sources
 from alembic_pgpatterns.schema.model import UNKNOWN, Name
 from tests import reader as metadata
 
@@ -544,6 +546,19 @@ class Role(SlugKey, Base):
     id = orm.mapped_column(sa.BigInteger, primary_key=True)
     rank = orm.mapped_column(sa.BigInteger, index=True)
 """
+
+
+@pytest.mark.parametrize(("changed", "own"), [("", True), ("# another\n", False)])
+def test_a_project_that_is_installed_is_shown_as_the_project(module, tmp_path, changed: str, own: bool) -> None:
+    """`pip install .` makes an equal copy of its files, and Python imports that."""
+    copy = module("here = 1\n", "site-packages")
+    name = f"{copy.__name__}.py"
+    project = tmp_path / "project"
+    (project / "src").mkdir(parents=True)
+    (project / "src" / name).write_text(Path(copy.__file__).read_text() + changed)
+    source = Sources(project).of_module(copy.__name__)
+    assert source is not None
+    assert (source.path == f"src/{name}") is own
 
 
 def test_what_a_base_class_of_a_library_declares(module):

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._growth import singular
 from alembic_pgpatterns.patterns._words import words
 from alembic_pgpatterns.patterns.indexes._links import linking_columns
@@ -49,6 +49,7 @@ class NullableUnique(SchemaPattern):
 
     severity = Severity.INFO
     action = Action.REPORT
+    fold = Fold.ALL
     not_when = "Keep it if several rows without the value may exist beside each other."
     Options = SoftDeletionOptions
     references = (
@@ -113,7 +114,6 @@ Table(
                 at=rule.at,
                 message=f"{rule.text} allows duplicate rows when {names} is null",
                 remedy=self._advice(nullable),
-                cause=names,
             )
             optional = _is_optional(schema, table, nullable, all_of_them=len(nullable) == len(members))
             yield finding.but(guess=alternatives or optional)

@@ -54,8 +54,8 @@ class UnindexedForeignKey(SchemaPattern):
     A key that nothing uses is a guess, too: it has no ON DELETE, neither a policy nor a query that no index serves
     names its columns, no relationship leads from parent to children, and the source deletes no row of the parent.
 
-    Keys that no query of the application's source searches by are said once, with all of their tables: their indexes
-    serve deletions of parents and relationships.
+    Where the application's source is known, the keys that its queries search by are said once, with all of their
+    tables, and so are the others, whose indexes serve deletions of parents and relationships.
 
     Not reported: keys that are NOT ENFORCED (nothing is looked up), and the copies of a partitioned table's key on its
     partitions. A temporal key (PERIOD) needs a GiST index.
@@ -111,8 +111,13 @@ Table(
                 guess = (short and not _may_be_searched(schema, table, key)) or _finds_few(table, key, coverage)
                 # Even a search reads no more than some hundreds of rows.
                 guess = guess or (schema.evidence is not None and _links_lists(schema, table))
-                cause = "" if _may_be_searched(schema, table, key) else "no query"
-                yield finding.but(guess=guess or _is_unused(schema, table, key), cause=cause)
+                yield finding.but(guess=guess or _is_unused(schema, table, key), cause=_cause(schema, table, key))
+
+
+def _cause(schema: Schema, table: Table, key: ForeignKey) -> str:
+    if schema.evidence is None:
+        return ""
+    return "queries" if _may_be_searched(schema, table, key) else "deletions"
 
 
 def _links_lists(schema: Schema, table: Table) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 
-from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import checked_columns
 from alembic_pgpatterns.patterns._words import names_any, words
 from alembic_pgpatterns.remedies.model import Advice
@@ -117,6 +117,7 @@ class FloatForMoney(SchemaPattern):
     """
 
     severity = Severity.WARNING
+    fold = Fold.TABLE
     action = Action.SUGGEST
     not_when = "Estimates and model outputs that nobody ever adds up to a bill can stay floating point."
     Options = Options

@@ -76,6 +76,10 @@ class FileSource:
         return next((self.at(line) for line in lines if place.line <= line <= place.end), None)
 
 
+INSTALLED = frozenset({"site-packages", "dist-packages"})
+"""Folders of installed packages."""
+
+
 class Sources:
     """The files of modules, each parsed once.
 
@@ -99,14 +103,26 @@ class Sources:
             file = inspect.getsourcefile(module)
             if file is None:
                 return None
-            path = Path(file)
+            path = self._own(Path(file))
             return _file_source(path, self._shown(path), path.stat().st_mtime_ns)
         except (OSError, TypeError, SyntaxError, ValueError):
             return None
 
+    def _own(self, path: Path) -> Path:
+        """The project's file, where the module is an equal copy of it that was installed (``pip install .``)."""
+        inside = next((number for number, part in enumerate(path.parts) if part in INSTALLED), None)
+        if inside is None:
+            return path
+        copies = (self._root.joinpath(source, *path.parts[inside + 1 :]) for source in ("", "src"))
+        return next((copy for copy in copies if _is_equal(copy, path)), path)
+
     def _shown(self, path: Path) -> str:
         resolved = path.resolve()
         return str(resolved.relative_to(self._root) if resolved.is_relative_to(self._root) else resolved)
+
+
+def _is_equal(copy: Path, path: Path) -> bool:
+    return copy.is_file() and copy.stat().st_size == path.stat().st_size and read_regular(copy) == read_regular(path)
 
 
 @lru_cache(maxsize=1024)

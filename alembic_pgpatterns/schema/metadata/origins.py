@@ -18,7 +18,7 @@ from sqlalchemy.orm import Mapper, registry
 from sqlalchemy.orm.exc import UnmappedColumnError
 
 from alembic_pgpatterns.schema.metadata.annotations import allows_none
-from alembic_pgpatterns.schema.metadata.declarations import ClassSource, FileSource, Sources, TableSource
+from alembic_pgpatterns.schema.metadata.declarations import INSTALLED, ClassSource, FileSource, Sources, TableSource
 from alembic_pgpatterns.schema.metadata.python_defaults import dotted
 from alembic_pgpatterns.schema.origin import NO_ORIGIN, Location, Origin
 
@@ -293,7 +293,7 @@ def _installed_beside(base: type, class_: type) -> bool:
     if base.__module__.partition(".")[0] == class_.__module__.partition(".")[0]:
         return False
     path = getattr(sys.modules.get(base.__module__), "__file__", None) or ""
-    return bool({"site-packages", "dist-packages"} & set(Path(path).parts))
+    return not INSTALLED.isdisjoint(Path(path).parts)
 
 
 def _table_of(item: Any) -> Table:
