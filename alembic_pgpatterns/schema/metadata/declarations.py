@@ -103,12 +103,12 @@ class Sources:
             file = inspect.getsourcefile(module)
             if file is None:
                 return None
-            path = self._own(Path(file))
+            path = self._project_file(Path(file))
             return _file_source(path, self._shown(path), path.stat().st_mtime_ns)
         except (OSError, TypeError, SyntaxError, ValueError):
             return None
 
-    def _own(self, path: Path) -> Path:
+    def _project_file(self, path: Path) -> Path:
         """The project's file, where the module is an equal copy of it that was installed (``pip install .``)."""
         inside = next((number for number, part in enumerate(path.parts) if part in INSTALLED), None)
         if inside is None:
