@@ -202,8 +202,10 @@ def _direct(node: ast.expr, key: PathOrder) -> None:
 
 
 def _is_of_class(value: Value) -> bool:
-    """Whether it is what a class has, such as the label of an enum: ``State.open``."""
-    return isinstance(value, Ref) and value.path.rpartition(".")[0].rpartition(".")[2][:1].isupper()
+    """Whether it is what a class has, such as the label of an enum: ``State.open``. Paths of instances begin with @."""
+    if not isinstance(value, Ref) or value.path.startswith("@"):
+        return False
+    return value.path.rpartition(".")[0].rpartition(".")[2][:1].isupper()
 
 
 def _operands(node: ast.expr) -> list[ast.expr]:

@@ -27,7 +27,7 @@ from tests import reader as metadata
 pytestmark = pytest.mark.usefixtures("held_messages")
 
 CONVENTION = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "ix": "ix_%(column_0_label)s",
     "uq": "%(table_name)s_%(column_0_N_name)s_key",
     "ck": "%(table_name)s_%(constraint_name)s_check",
     "fk": "%(table_name)s_%(column_0_N_name)s_fkey",

@@ -121,6 +121,8 @@ def test_a_flag_that_is_also_compared_with_what_a_user_chooses() -> None:
     asked = [query(Condition("archived", Use.EQUAL, "false"))]
     assert [finding.guess for finding in found("index-on-flag", item, queries=asked)] == [False]
     assert [f.guess for f in found("index-on-flag", item, queries=asked, varying=[("item", "archived")])] == [True]
+    # Before PostgreSQL 17 a query with .is_(False) does not use the index that would take its place.
+    assert [f.guess for f in found("index-on-flag", item, queries=asked, version=16)] == [True]
 
 
 KINDS = {"id": "int8", "done": "bool", "owner_id": "int8", "expires_at": "timestamptz"}

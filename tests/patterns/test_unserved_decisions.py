@@ -211,6 +211,9 @@ def test_each_index_is_proposed_once_and_loads_of_relationships_have_patterns_of
         ("name = 'a' AND at > $1", False),
         ("tags @> $1", False),
         ("status = $1 ORDER BY at LIMIT 5", False),
+        # The primary key is read backwards until enough rows are found.
+        ("name = $1 ORDER BY id DESC LIMIT 5", True),
+        ("name = $1 ORDER BY at DESC LIMIT 5", False),
     ],
 )
 def test_all_rows_of_one_kind_are_a_guess(condition: str, guess: bool) -> None:

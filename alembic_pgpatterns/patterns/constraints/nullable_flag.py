@@ -18,7 +18,7 @@ class NullableFlagOptions:
 
     outcomes: tuple[str, ...] = (
         "succeeded", "failed", "passed", "sent", "received", "accepted", "approved", "rejected", "answered",
-        "acknowledged", "attended", "correct",
+        "acknowledged", "attended", "correct", "successful",
     )  # fmt: skip
     """Last words of a name that say how something ended: without a default, null means that it has not yet."""
 

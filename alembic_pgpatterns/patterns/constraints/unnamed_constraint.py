@@ -11,7 +11,7 @@ KINDS = frozenset({"pk", "fk", "uq", "ck"})
 """The kinds of constraints of a naming convention (SQLAlchemy, "Configuring Constraint Naming Conventions")."""
 
 CONVENTION = (
-    '{"ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "%(table_name)s_%(column_0_N_name)s_key", '
+    '{"ix": "ix_%(column_0_label)s", "uq": "%(table_name)s_%(column_0_N_name)s_key", '
     '"fk": "%(table_name)s_%(column_0_N_name)s_fkey", "pk": "%(table_name)s_pkey"}'
 )
 IN_WORDS = {
@@ -76,7 +76,7 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Index, MetaData, Table
 
 metadata = MetaData(
     naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(column_0_label)s",
         "uq": "%(table_name)s_%(column_0_N_name)s_key",
         "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
         "pk": "%(table_name)s_pkey",

@@ -24,7 +24,8 @@ class IndexOnFlag(SchemaPattern):
     other value is rare and searched for, a partial index serves it and contains nothing else: `CREATE INDEX ON parcel
     (id) WHERE is_lost`.
 
-    A flag is a boolean, or an enum with two labels.
+    A flag is a boolean, or an enum with two labels. For a boolean it is a guess unless `target_version` is 17 or later:
+    before, a query with SQLAlchemy's `.is_(False)` uses no index WHERE NOT the flag.
 
     Not reported: unique indexes; indexes whose predicate already uses the flag; flags that are not the first column.
     """
@@ -79,12 +80,14 @@ Table(
             message += (
                 f" (before PostgreSQL {PROVES_IS} a query with {written} uses no index WHERE {_equals(flag, value)})"
             )
-        return self.finding(
+        finding = self.finding(
             at=index,
             message=message,
             remedy=_remedy(table, index, flag, value),
             evidence=counted(f"only {value} is searched for", shapes) if value is not None else None,
         )
+        is_proven = flag.type.name != "bool" or self.allows(PROVES_IS)
+        return finding.but(guess=finding.guess or not is_proven)
 
 
 def _flag(table: Table, index: Index) -> Column | None:

@@ -113,6 +113,17 @@ class NeededIndex:
         compared = {*self.equal, *self.ranges} or {str(key.column) for key in self.order}
         return any(_serves(index, compared, set(self.contains)) for index in self.table.indexes)
 
+    @property
+    def is_read_in_order(self) -> bool:
+        """Whether an index begins with what the first rows are ordered by: they are soon found among many others."""
+        first = self.order[0].column if self.order else None
+        begins = {
+            index.columns[0] for index in self.table.indexes if index.valid and index.keys and not index.predicate
+        }
+        if self.table.primary_key is not None:
+            begins.add(self.table.primary_key.columns[0])
+        return first is not None and first in begins
+
 
 def _serves(index: Index, compared: set[str], contains: set[str]) -> bool:
     if not index.valid or not index.keys:
@@ -260,5 +271,6 @@ def _unserved(
     finding = at_usage(pattern, f"{needed.table.name}({columns})", usage, message.replace("table are", "table is"), "")
     severity = Severity.WARNING if rows is not None and rows >= LARGE else pattern.severity
     # The source does not say how many rows there are, nor how often it asks; a recording shows at least the latter.
-    guess = pattern.of_source and not (needed.is_selective and (rows is not None or likely_grows(schema, needed.table)))
+    grows = rows is not None or likely_grows(schema, needed.table)
+    guess = pattern.of_source and not (needed.is_selective and grows and not needed.is_read_in_order)
     return finding.but(severity=severity, remedy=index, table=needed.table.name, guess=guess)

@@ -20,8 +20,9 @@ class QueryWithoutIndex(StatementPattern):
     once.
 
     It is a guess where nothing speaks for many rows (no declared or known number, no name such as `events`, and no row
-    for each row of another table), where the query asks for all rows of one kind or for a range alone, where it deletes
-    what is old, and where its callers choose among filters, one of which an index serves.
+    for each row of another table), where the query asks for all rows of one kind or for a range alone, where it asks
+    for the first rows in the order of an index, where it deletes what is old, and where its callers choose among
+    filters, one of which an index serves.
 
     What does not count: foreign keys, which unindexed-foreign-key reports and whose index is enough unless an order or
     a range is asked for, queries of several tables, and tables with fewer than a thousand rows.

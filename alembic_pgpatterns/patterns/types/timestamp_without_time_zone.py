@@ -70,8 +70,7 @@ class TimestampWithoutTimeZone(SchemaPattern):
                         _obstacle(table, column, has_foreign_key) or obstacles.of(column),
                         obstacles.around(column),
                     ),
-                    # How a project stores moments is one decision; where Python fills them in, code changes as well.
-                    cause=column.type.decorator or ("naive default" if naive else "no zone"),
+                    cause=column.type.decorator or "no zone",  # how a project stores moments is one decision
                 )
 
 
