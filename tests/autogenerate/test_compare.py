@@ -349,6 +349,15 @@ PAIRS: dict[str, tuple[str, ...]] = {
         "CheckConstraint(\"e LIKE '%%y'\", name='like%'), Index('ix%', text(\"(e || '%%')\")))",
         "",
     ),
+    "percent signs in enums and domains": (
+        box(),
+        box(
+            "Column('e', Enum('6%', '%(x)s', name='e%'), server_default='6%')",
+            "Column('d', postgresql.DOMAIN('d%', Text, check=text(\"VALUE LIKE '5%'\")), server_default='5%')",
+        ),
+        box("Column('e', Enum('6%', '%(x)s', '%%', name='e%'), server_default='%(x)s')"),
+        box(),
+    ),
     "names with spaces": (
         "Table('my box', metadata, Column('id', BigInteger, primary_key=True), Column('my n', Text, index=True), "
         "CheckConstraint('\"my n\" <> \\'\\'', name='my ck'), Index('my ix', text('lower(\"my n\")')))",

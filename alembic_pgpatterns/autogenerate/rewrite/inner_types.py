@@ -11,7 +11,8 @@ from sqlalchemy.types import SchemaType, TypeEngine, UserDefinedType
 
 from alembic_pgpatterns.schema.names import quote
 
-_dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+# "named": others double each percent sign for the driver, and op.execute() does so itself.
+_dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 
 
 def named_types_of(kind: TypeEngine[Any]) -> list[Any]:
