@@ -283,7 +283,8 @@ def _text_of(value: Value) -> str:
 def _identity(ref: Ref, negative: bool, value: Value) -> PathCondition:
     if isinstance(value, Constant) and value.value is None:
         return PathCondition(ref.path, Use.IS_NOT_NULL if negative else Use.IS_NULL, function=ref.function)
-    return PathCondition(ref.path, Use.NOT_EQUAL if negative else Use.EQUAL, literal_of(value), ref.function)
+    use, literal = Use.NOT_EQUAL if negative else Use.EQUAL, literal_of(value)
+    return PathCondition(ref.path, use, literal, ref.function, operator="is" if literal and not negative else "")
 
 
 def _like(name: str, value: Value) -> Use:

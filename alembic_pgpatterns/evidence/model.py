@@ -59,7 +59,8 @@ class Condition:
         alternative: it stands in one branch of an OR, so that an index on it alone does not serve the query.
         other: the other side of a JOIN, as (table, column).
         optional: the query is also run without it (it is added under an ``if``).
-        operator: of a RANGE or a PATH, as the source has it (``<``, ``between``); empty if that is not known.
+        operator: of a RANGE or a PATH, as the source has it (``<``, ``between``); ``is`` of an EQUAL that is written so
+            (``.is_(True)``); empty if that is not known.
         template: SQL of what is compared, with ``{}`` for the column, where that is more than the column or a function
             of it alone: ``to_tsvector('english', {})``, ``{} ->> 'key'``.
         branch: of which OR, and which of its branches: the conditions of one branch are joined by AND.

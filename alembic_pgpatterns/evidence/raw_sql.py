@@ -205,7 +205,10 @@ def _conditions(node: Any, alternative: bool) -> Iterator[tuple[str, Condition]]
         yield column[0], Condition(column[1], use, None, column[2], alternative)
     elif kind == "boolean_test" and (column := _column(node.boolean_test.arg)):
         literal = {pg.IS_TRUE: "true", pg.IS_FALSE: "false"}.get(node.boolean_test.booltesttype)
-        yield column[0], Condition(column[1], Use.EQUAL, literal, column[2], alternative)
+        yield (
+            column[0],
+            Condition(column[1], Use.EQUAL, literal, column[2], alternative, operator="is" if literal else ""),
+        )
     elif kind == "sub_link" and node.sub_link.HasField("testexpr") and (column := _column(node.sub_link.testexpr)):
         yield column[0], Condition(column[1], Use.MEMBER, None, column[2], alternative)
     elif kind is not None and (column := _column(node)):

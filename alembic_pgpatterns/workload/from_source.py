@@ -207,7 +207,8 @@ def _condition(item: Condition, parameters: Iterator[int], named: Callable[[str]
         return f"{term} LIKE '%abcdef%'"
     if item.use is Use.RANGE and item.operator == "between":
         return f"{term} BETWEEN ${next(parameters)} AND ${next(parameters)}"
-    operator = item.operator or _OPERATORS.get(item.use, "")
+    # `= true` for `IS true`: the servers before 17 prove a predicate from it as well.
+    operator = item.operator if item.operator not in ("", "is") else _OPERATORS.get(item.use, "")
     if item.use in _OPERATORS or (item.use is Use.PATH and item.operator == "=" and item.template):
         return f"{term} {operator} {item.literal or f'${next(parameters)}'}"
     return None

@@ -31,6 +31,7 @@ def box(*items: str) -> str:
     return f"Table('box', metadata, {', '.join((ID, *items))})"
 
 
+IGNORED = {"pgpatterns": {"ignore": ["varchar-length"], "reason": "a test"}}
 HELD = "Table('shelf', metadata, Column('n', Integer), Column('code', Text), UniqueConstraint('code', name='one'{}))"
 COMMENTED = "Column('shelf', Text), ForeignKeyConstraint(['shelf'], ['shelf.code'], name='fk', comment='{}')"
 FLAGS = "Column('n', Integer), Column('b', Boolean), Column('s', Text)"
@@ -348,6 +349,18 @@ PAIRS: dict[str, tuple[str, ...]] = {
         "Column('e', Text, server_default='%s', nullable=False), Column('f', ForeignKey('a%b.c%d')), "
         "CheckConstraint(\"e LIKE '%%y'\", name='like%'), Index('ix%', text(\"(e || '%%')\")))",
         "",
+    ),
+    "objects that go where only one way has stages": (
+        box(
+            "Column('m', Text, index=True)",
+            "Column('n', Numeric)",
+            "Index('both', 'm', 'n')",
+            "CheckConstraint('n > 1', name='positive')",
+            "Index('some', 'id', postgresql_where=text(\"m > 'a'\"))",
+        ),
+        box(f"Column('m', String(90), info={IGNORED})", "Column('n', Numeric(9, 2))"),
+        box(f"Column('m', String(9), info={IGNORED}, index=True)", "Column('n', Numeric, index=True)"),
+        box(f"Column('m', String(5), info={IGNORED})", "Column('n', Numeric(7, 2))"),
     ),
     "percent signs in enums and domains": (
         box(),

@@ -32,7 +32,7 @@ from sqlalchemy import select
 
 
 def lost(session):
-    return session.scalars(select(Parcel).where(Parcel.is_lost.is_(True)))
+    return session.scalars(select(Parcel).where(Parcel.is_lost))
 """
 TABLE = """
 CREATE TABLE parcel (id bigserial PRIMARY KEY, is_lost boolean NOT NULL, labels jsonb NOT NULL);

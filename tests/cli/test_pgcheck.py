@@ -308,6 +308,7 @@ def test_prepare_and_environment_variables(project: Project) -> None:
 def test_upgrade_command(project: Project) -> None:
     project.env(head="import os, sqlalchemy", engine="sqlalchemy.create_engine(os.environ['SHOP_URL'])")
     project.sql("a1", "CREATE TABLE a (x text)")
+    project.sql("a2", "ALTER TABLE a ADD y text", "a1")
     project.write("pyproject.toml", '[tool.alembic_pgpatterns]\nenv = { SHOP_URL = "{url}" }\n')
     found = findings(project, "--upgrade-command", "python -m alembic upgrade head")
     assert "missing-primary-key public.a" in found

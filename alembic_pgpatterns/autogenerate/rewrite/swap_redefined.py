@@ -78,7 +78,9 @@ def with_objects_in_stages(
         if place in alone:
             continue
         new = Redefined(type_text(op.modify_type), {item.name: item.new for item in objects})
-        if swaps(op, replace(facts, redefined={**redefined, place: new})):
+        with_new = replace(facts, redefined={**redefined, place: new})
+        # A way back in one statement, as from varchar(9) to text, has no stages that could make the objects of before.
+        if swaps(op, with_new) and swaps(op.reverse(), with_new):
             redefined[place] = new
             taken = {id(change) for item in objects for change in item.changes}
             comments = [comment for item in objects for change in item.changes for comment in change.comments]

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from alembic_pgpatterns.evidence.model import Use
+from alembic_pgpatterns.evidence.model import Condition, Use
 from alembic_pgpatterns.patterns import Action, Basis, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._growth import LISTS, is_named_list, last_word
 from alembic_pgpatterns.patterns.indexes._evidence import counted, queries_on, values_asked, with_condition
@@ -24,8 +24,8 @@ class IndexOnFlag(SchemaPattern):
     other value is rare and searched for, a partial index serves it and contains nothing else: `CREATE INDEX ON parcel
     (id) WHERE is_lost`.
 
-    A flag is a boolean, or an enum with two labels. For a boolean it is a guess unless `target_version` is 17 or later:
-    before, a query with SQLAlchemy's `.is_(False)` uses no index WHERE NOT the flag.
+    A flag is a boolean, or an enum with two labels. It is a guess where a query has SQLAlchemy's `.is_(False)`, unless
+    `target_version` is 17 or later: before, such a query uses no index WHERE NOT the flag, as one with `~flag` does.
 
     Not reported: unique indexes; indexes whose predicate already uses the flag; flags that are not the first column.
     """
@@ -75,7 +75,8 @@ Table(
         value = next(iter(values)) if len(values) == 1 else None
         role = "only" if len(index.keys) == 1 else "first"
         message = f"the {role} column of {index.name}, {quote(flag.name)}, has two values"
-        if value is not None and flag.type.name == "bool" and not self.allows(PROVES_IS):
+        is_proven = self.allows(PROVES_IS) or not with_condition(shapes, flag.name, Use, _is_identity)
+        if value is not None and flag.type.name == "bool" and not is_proven:
             written = f".is_({value.title()})"
             message += (
                 f" (before PostgreSQL {PROVES_IS} a query with {written} uses no index WHERE {_equals(flag, value)})"
@@ -86,8 +87,11 @@ Table(
             remedy=_remedy(table, index, flag, value),
             evidence=counted(f"only {value} is searched for", shapes) if value is not None else None,
         )
-        is_proven = flag.type.name != "bool" or self.allows(PROVES_IS)
         return finding.but(guess=finding.guess or not is_proven)
+
+
+def _is_identity(condition: Condition) -> bool:
+    return condition.operator == "is"
 
 
 def _flag(table: Table, index: Index) -> Column | None:
