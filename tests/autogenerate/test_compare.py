@@ -362,6 +362,14 @@ PAIRS: dict[str, tuple[str, ...]] = {
         box(f"Column('m', String(9), info={IGNORED}, index=True)", "Column('n', Numeric, index=True)"),
         box(f"Column('m', String(5), info={IGNORED})", "Column('n', Numeric(7, 2))"),
     ),
+    "columns beside an index's key, with their type": (
+        box("Column('m', Text)", "Column('n', Integer)", "Index('covering', 'n', postgresql_include=['m'])"),
+        box("Column('m', Integer)", "Column('n', Integer)", "Index('covering', 'n', postgresql_include=['m', 'id'])"),
+        box("Column('m', Integer)", "Column('n', BigInteger)", "Index('covering', 'n')"),
+        box(
+            "Column('m', BigInteger)", "Column('n', Integer)", "Index('covering', 'id', postgresql_include=['m', 'n'])"
+        ),
+    ),
     "percent signs in enums and domains": (
         box(),
         box(

@@ -191,6 +191,8 @@ class Redefined:
     """The type as SQL. With any other type, such as that of the downgrade, the database's definitions are right."""
     objects: Mapping[str, IndexOn | CheckOn | None]
     """By name; None: it is not there any more."""
+    reads: frozenset[tuple[str, ...]] = frozenset()
+    """What their changes read, as `steps.touches` names it."""
 
 
 def read_dependents(connection: Connection, table: tuple[str, str], column: str) -> Dependents:

@@ -184,9 +184,11 @@ def touches(op: ops.MigrateOperation, facts: Facts) -> Touch:
         column_key = ("column", *table, str(op.column_name))
         for kind in (op.existing_type, op.modify_type):
             reads.update(_types(kind, facts) if kind is not None else ())
-        return Touch(
-            frozenset(reads | {column_key}), _retyped(op, table, facts) if op.modify_type is not None else frozenset()
-        )
+        if op.modify_type is None:
+            return Touch(frozenset(reads | {column_key}))
+        redefined = facts.redefined.get((table, str(op.column_name)))
+        reads.update(redefined.reads if redefined is not None else ())
+        return Touch(frozenset(reads | {column_key}), _retyped(op, table, facts))
     alters = getattr(op, "alters", ())
     if alters:
         return _together(touches(alter, facts) for alter in alters)

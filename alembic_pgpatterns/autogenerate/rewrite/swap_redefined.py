@@ -13,14 +13,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from alembic.operations import ops
+from sqlalchemy import Column
 from sqlalchemy.schema import CreateIndex, conv
+from sqlalchemy.types import NullType
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, name_of
 from alembic_pgpatterns.autogenerate.rewrite.column_swap import swaps
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
 from alembic_pgpatterns.autogenerate.rewrite.dependents import CheckOn, IndexOn, Redefined
 from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT, AlterTableOp, expression_text
-from alembic_pgpatterns.autogenerate.rewrite.steps import touches
+from alembic_pgpatterns.autogenerate.rewrite.steps import Key, touches
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import type_text
 from alembic_pgpatterns.schema.names import stored
 
@@ -37,6 +39,8 @@ class _Object:
     changes: tuple[Change, ...]
     new: IndexOn | CheckOn | None
     """As the revision creates it; None: it only goes."""
+    reads: frozenset[Key]
+    """What the changes read, so that the stages of the table's other columns come first."""
 
 
 def with_new_types(changes: Sequence[Change], facts: Facts) -> Facts:
@@ -77,7 +81,8 @@ def with_objects_in_stages(
         place = _place(op, facts)
         if place in alone:
             continue
-        new = Redefined(type_text(op.modify_type), {item.name: item.new for item in objects})
+        reads = frozenset().union(*(item.reads for item in objects))
+        new = Redefined(type_text(op.modify_type), {item.name: item.new for item in objects}, reads)
         with_new = replace(facts, redefined={**redefined, place: new})
         # A way back in one statement, as from varchar(9) to text, has no stages that could make the objects of before.
         if swaps(op, with_new) and swaps(op.reverse(), with_new):
@@ -139,7 +144,7 @@ def _objects(swap: Change, changes: Sequence[Change], facts: Facts) -> Iterator[
         whole = final and len(created) + len(dropped) == len(about) and len(created) <= 1 and len(dropped) <= 1
         new = _definition(created[0], name, dependents.indexes) if created else None
         if whole and (new is not None or not created) and (name in existing) == bool(dropped):
-            yield _Object(name, tuple(about), new)
+            yield _Object(name, tuple(about), new, frozenset().union(*(touch.reads for touch in touched)))
 
 
 def _place(op: Any, facts: Facts) -> Place:
@@ -172,7 +177,12 @@ def _definition(op: ops.MigrateOperation, name: str, indexes: Sequence[IndexOn])
         if op.if_not_exists or options.get("postgresql_tablespace") is not None:
             return None
         index = op.to_index()
+        assert index.table is not None
         index.dialect_options["postgresql"]["concurrently"] = False
+        # As Alembic's create_index() does: the table of an op has no other columns than those of the key.
+        for column in index.dialect_options["postgresql"]["include"] or ():
+            if column not in index.table.c:
+                index.table.append_column(Column(column, NullType()))
         statement = str(CreateIndex(index).compile(dialect=DIALECT, compile_kwargs={"literal_binds": True}))
         # What belongs to the name, and not to what is indexed, stays: nothing of it is in the models.
         comment, space = (before.comment, before.tablespace) if before is not None else (None, None)
