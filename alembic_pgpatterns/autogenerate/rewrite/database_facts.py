@@ -119,8 +119,8 @@ class Facts:
         place = (table, str(op.column_name))
         result = self.dependents(*place).without(table, self.dropped_before.get(place, frozenset()))
         changed = self.redefined.get(place)
-        if changed is not None and op.modify_type is not None and type_text(op.modify_type) == changed.new_type:
-            result = result.redefined(changed.objects)
+        if changed is not None and op.modify_type is not None:
+            result = result.redefined(changed.of_type(type_text(op.modify_type)))
         recast = self._recast(op, result)
         result = recast.with_definitions(result)
         return replace(result, obstacles=(*result.obstacles, *self.held.get(place, ()), *recast.refused))

@@ -188,11 +188,17 @@ class Redefined:
     """Indexes and CHECKs on a column that are others once the column has another type."""
 
     new_type: str
-    """The type as SQL. With any other type, such as that of the downgrade, the database's definitions are right."""
+    """The type as SQL."""
     objects: Mapping[str, IndexOn | CheckOn | None]
-    """By name; None: it is not there any more."""
-    reads: frozenset[tuple[str, ...]] = frozenset()
-    """What their changes read, as `steps.touches` names it."""
+    """With the new type, by name; None: its stages do not make it."""
+    left_out: frozenset[str] = frozenset()
+    """With any other type, that of the downgrade: the names of those that another column's stages make."""
+    after: frozenset[tuple[tuple[str, str], str]] = frozenset()
+    """Table and column of those whose stages have to be over before these begin."""
+
+    def of_type(self, new_type: str) -> Mapping[str, IndexOn | CheckOn | None]:
+        """Return the definitions that are not the database's, for a new type as SQL."""
+        return self.objects if new_type == self.new_type else dict.fromkeys(self.left_out)
 
 
 def read_dependents(connection: Connection, table: tuple[str, str], column: str) -> Dependents:

@@ -187,7 +187,7 @@ def touches(op: ops.MigrateOperation, facts: Facts) -> Touch:
         if op.modify_type is None:
             return Touch(frozenset(reads | {column_key}))
         redefined = facts.redefined.get((table, str(op.column_name)))
-        reads.update(redefined.reads if redefined is not None else ())
+        reads.update(("column", *place[0], place[1]) for place in (redefined.after if redefined is not None else ()))
         return Touch(frozenset(reads | {column_key}), _retyped(op, table, facts))
     alters = getattr(op, "alters", ())
     if alters:
