@@ -370,6 +370,25 @@ PAIRS: dict[str, tuple[str, ...]] = {
             "Column('m', BigInteger)", "Column('n', Integer)", "Index('covering', 'id', postgresql_include=['m', 'n'])"
         ),
     ),
+    "objects on two columns whose types change": (
+        box(
+            "Column('m', Text)",
+            "Column('n', Integer)",
+            "CheckConstraint(\"m > '1' OR n > 1\", name='either')",
+            "Index('shrinks', 'm', 'n')",
+            "Index('grows', 'n')",
+            "Index('some', 'm', postgresql_where=text('n > 1'))",
+        ),
+        box(
+            "Column('m', Integer)",
+            "Column('n', Text)",
+            "CheckConstraint(\"m > 1 OR n > '1'\", name='either')",
+            "Index('shrinks', 'm')",
+            "Index('grows', 'm', 'n')",
+            "Index('some', 'n', postgresql_where=text('m > 1'))",
+        ),
+        box("Column('m', BigInteger)", "Column('n', Integer)", "Index('shrinks', 'n')"),
+    ),
     "percent signs in enums and domains": (
         box(),
         box(

@@ -160,12 +160,11 @@ def _objects(staged: Mapping[Place, Change], changes: Sequence[Change], facts: F
         for name, about in named.items():
             had = [place for place in columns if name in _names(dependents[place])]
             keys = {item.name for place in columns for item in dependents[place].indexes if item.key}
-            found = None if name in keys else _object(name, about, columns, had, dependents)
+            item = None if name in keys else _object(name, about, columns, had, dependents)
             # Foreign keys would decide the order of several columns.
-            if found is not None and not (
-                len(found.places) > 1 and any(dependents[place].foreign_keys for place in found.places)
-            ):
-                yield found
+            several = item is not None and len(item.places) > 1
+            if item is not None and not (several and any(dependents[place].foreign_keys for place in item.places)):
+                yield item
 
 
 def _object(
