@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from alembic_pgpatterns.patterns._example_models import AUTHORS_AND_BOOKS
 from alembic_pgpatterns.patterns._levels import Action, Severity
 from alembic_pgpatterns.remedies.model import Advice, Remedy
+from alembic_pgpatterns.revisions.committed import with_commit_notes
 from alembic_pgpatterns.revisions.model import History, RevisionRun, Spot, Statement
 from alembic_pgpatterns.schema.model import Location, Name, Origin, Schema
 
@@ -309,12 +310,12 @@ class RevisionPattern(Pattern, abstract=True):
             statement: where it happens.
             message: a fact: the lock, what it blocks, the table.
             table: the table it is about.
-            advice: what to write instead.
+            advice: what to write instead; what its commit would end is added.
             object: what it is about, if not the table.
             severity: if this finding is better or worse than usual.
         """
         spot = Spot(object or str(table or run.revision), table, statement.location, statement.last_line)
-        remedy = Advice(advice) if advice else None
+        remedy = Advice(with_commit_notes(advice, run, statement)) if advice else None
         return self.finding(spot, message, remedy, severity=severity, detail=run.revision, revision=run.revision)
 
 

@@ -42,7 +42,8 @@ class Command:
     of its FROM. ``where``: the condition of an UPDATE or DELETE. ``everywhere``: there is no condition, or it only
     tests for nulls. ``assigned``: column and expression; empty if another table takes part, or if several
     columns are assigned at once. ``settings``: those that it
-    sets for its session. ``inner``: the statements in the body of a DO block.
+    sets for its session. ``options``: words of the statement; of a SELECT its ``TRANSACTION_LOCKS``.
+    ``inner``: the statements in the body of a DO block.
     """
 
     kind: str
@@ -99,12 +100,18 @@ def _command(node: Any, text: str) -> Command:
 
 _OTHERS = {
     "alter_role_stmt": "alter role",
+    "constraints_set_stmt": "set constraints",
     "copy_stmt": "copy",
     "create_function_stmt": "create function",
     "create_role_stmt": "create role",
     "drop_role_stmt": "drop role",
     "variable_show_stmt": "show",  # as SQLAlchemy sends for each autocommit block
 }
+TRANSACTION_LOCKS = frozenset(
+    f"pg_{kind}advisory_xact_lock{shared}" for kind in ("", "try_") for shared in ("", "_shared")
+)
+"""Functions that take an advisory lock which ends with the transaction (PostgreSQL docs, "Advisory Lock Functions")."""
+
 _TRANSACTION = {
     pg.TRANS_STMT_BEGIN: "begin",
     pg.TRANS_STMT_START: "begin",
@@ -129,7 +136,9 @@ def _do(node: Any, text: str) -> Command:
 
 def _select(node: Any, text: str) -> Command:
     calls = [item.res_target.val.func_call for item in node.target_list]
-    return Command("select", text, settings=tuple(change for call in calls for change in _configured(call)))
+    settings = tuple(change for call in calls for change in _configured(call))
+    names = {part.string.sval for call in calls for part in list(call.funcname)[-1:]}
+    return Command("select", text, settings=settings, options=frozenset(names & TRANSACTION_LOCKS))
 
 
 def _configured(call: Any) -> Iterator[SettingChange]:

@@ -82,7 +82,8 @@ class Statement:
     None for those that the revision created. ``locks``: newly taken by this statement. ``held``: taken earlier in the
     same transaction. ``tags``: of the commands that it ran. DDL that a function or a DO block runs is a statement of
     its own, in front of the one that was sent; an UPDATE or DELETE too, if the revision itself creates the function.
-    Timeouts are in milliseconds; 0: no timeout, None: not known. ``error``: SQLSTATE of a failed statement.
+    Timeouts are in milliseconds; 0: no timeout, None: not known. ``advisory_lock``: env.py or an earlier statement has
+    taken one that ends with the transaction. ``error``: SQLSTATE of a failed statement.
     """
 
     sql: str
@@ -99,6 +100,7 @@ class Statement:
     tags: tuple[str, ...] = ()
     lock_timeout: int | None = None
     statement_timeout: int | None = None
+    advisory_lock: bool = False
     milliseconds: float = 0.0
     error: str | None = None
 

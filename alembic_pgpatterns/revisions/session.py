@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from alembic_pgpatterns.revisions.commands import Command, SettingChange
+from alembic_pgpatterns.revisions.commands import TRANSACTION_LOCKS, Command, SettingChange
 from alembic_pgpatterns.schema.names import Name
 
 Locked = dict[int, set[str]]
@@ -29,18 +29,23 @@ _MILLISECONDS = {"us": 0.001, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000,
 
 @dataclass(slots=True)
 class Session:
-    """One backend. ``timeouts`` in milliseconds; None or missing: not known."""
+    """One backend. ``timeouts`` in milliseconds; None or missing: not known.
+
+    ``advisory_lock``: its transaction has taken one that ends with it.
+    """
 
     in_block: bool = False
     transaction: int = 0
     held: Locked = field(default_factory=dict)
     timeouts: dict[str, int | None] = field(default_factory=dict)
+    advisory_lock: bool = False
     _saved: dict[str, tuple[Locked, Names]] = field(default_factory=dict)
     _before_local: dict[str, int | None] = field(default_factory=dict)
 
     def begin(self, number: int, in_block: bool) -> None:
         """Start another transaction. ``in_block``: it continues until COMMIT or ROLLBACK."""
         self.in_block, self.transaction, self.held = in_block, number, {}
+        self.advisory_lock = False
         # SET LOCAL ends with its transaction.
         self.timeouts |= self._before_local
         self._before_local = {}
@@ -68,6 +73,11 @@ class Session:
         held, earlier = self._saved.get(savepoint, ({}, names))
         self.held = copied(held)
         return dict(earlier)
+
+    def note_lock(self, command: Command | None) -> None:
+        """Note an advisory lock that the statement takes until the transaction ends."""
+        if command is not None and any(item.options & TRANSACTION_LOCKS for item in command.all()):
+            self.advisory_lock = self.in_block
 
     def set(self, changes: Sequence[SettingChange], noticed: Iterable[Mapping[str, int]]) -> None:
         """Note the timeouts: those of the statement itself, then those that the server reported while it ran."""

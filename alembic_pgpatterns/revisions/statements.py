@@ -141,10 +141,12 @@ class _Assembly:
             part = _Part(item, call, command, notices, monitored)
             if command is not None and command.kind in TRANSACTION_KINDS:
                 self._transaction(command, session)
-            elif looked_at:
+                continue
+            if looked_at:
                 yield self._statement(part, session)
             else:
                 session.set(part.settings(), part.noticed_settings())
+            session.note_lock(command)
 
     def _transaction(self, command: Command, session: Session) -> None:
         """Apply BEGIN, COMMIT, SAVEPOINT and so on, which change the locks and names."""
@@ -179,6 +181,7 @@ class _Assembly:
             tags=tuple(note.tag for note in part.notes if isinstance(note, Notice) and note.event == "ended"),
             lock_timeout=session.timeouts.get("lock_timeout"),
             statement_timeout=session.timeouts.get("statement_timeout"),
+            advisory_lock=session.advisory_lock,
             milliseconds=call.milliseconds if call is not None else 0.0,
             error=item.error,
         )

@@ -181,6 +181,19 @@ def test_one_transaction_over_revisions_that_lock(history) -> None:
     assert [f.pattern for f in checked(history).findings].count("transaction-spans-revisions") == 0
 
 
+def test_lock_of_env_py_that_a_commit_would_release(history) -> None:
+    env = (history.folder / "migrations" / "env.py").read_text()
+    lock = "connection.exec_driver_sql('SELECT pg_advisory_xact_lock(1)')"
+    run = "            context.run_migrations()\n\n\nif"
+    assert run in env
+    history.write("migrations/env.py", env.replace(run, f"            {lock}\n{run}"))
+    # Of both: the builds' advice has an autocommit block, and one transaction a revision commits after the first.
+    told = {"blocking-index-build", "transaction-spans-revisions"}
+    remedies = {f.pattern: str(f.remedy) for f in checked(history).findings if f.pattern in told}
+    assert set(remedies) == told
+    assert all("pg_try_advisory_lock" in text for text in remedies.values())
+
+
 def test_env_py_that_opens_the_transaction(history) -> None:
     pattern = "opened-transaction-with-autocommit"
     assert [f.pattern for f in checked(history).findings].count(pattern) == 0

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from alembic_pgpatterns.patterns import Finding, HistoryPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice
+from alembic_pgpatterns.revisions.committed import SAFE_LOCK
 from alembic_pgpatterns.revisions.model import History, RevisionRun, Spot, is_strong
 
 
@@ -13,8 +14,10 @@ class TransactionSpansRevisions(HistoryPattern):
     That is Alembic's default. ``SET LOCAL`` in one revision also affects the next, and a failure in the last one undoes
     all.
 
-    With ``transaction_per_migration=True`` each revision commits on its own. Reported if at least two of the checked
-    revisions lock tables that existed before.
+    With ``transaction_per_migration=True`` each revision commits on its own. An advisory lock that env.py takes with
+    ``pg_advisory_xact_lock``, so that one run goes on at a time, ends with the first commit; the fix says so.
+
+    Reported if at least two of the checked revisions lock tables that existed before.
     """
 
     severity = Severity.INFO
@@ -35,11 +38,13 @@ class TransactionSpansRevisions(HistoryPattern):
         environment = next((e for e in history.environments if not e.transaction_per_migration), None)
         if environment is not None and len(locking) > 1:
             spot = Spot("env.py", None, environment.location, environment.location.line)
+            guarded = any(statement.advisory_lock for run in history.runs for statement in run.statements)
+            guard = f", but the first commit then releases pg_advisory_xact_lock: {SAFE_LOCK}" if guarded else ""
             yield self.finding(
                 spot,
                 f"{len(locking)} of the checked revisions lock existing tables, and share one transaction when they "
                 "run together: each lock is held until the last is done",
-                Advice("In env.py: context.configure(…, transaction_per_migration=True)"),
+                Advice(f"In env.py: context.configure(…, transaction_per_migration=True){guard}"),
             )
 
 
