@@ -38,6 +38,8 @@ OBJECTS = """
     CREATE FUNCTION kept() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
     CREATE TRIGGER closed BEFORE UPDATE OF state ON task FOR EACH ROW WHEN (NEW.state = 'old' AND OLD.n > 0)
         EXECUTE FUNCTION kept();
+    CREATE TRIGGER noted AFTER UPDATE ON task FOR EACH ROW WHEN (NEW.state = 'old') EXECUTE FUNCTION kept();
+    CREATE TRIGGER dear AFTER UPDATE ON task FOR EACH ROW WHEN (NEW.price > 3) EXECUTE FUNCTION kept();
     CREATE RULE never AS ON UPDATE TO task WHERE (NEW.token = 'none') DO INSTEAD NOTHING;
     CREATE VIEW shown AS SELECT id, upper(state) AS state FROM task WHERE state LIKE 'n%';
     CREATE VIEW docs AS SELECT json_extract_path_text(doc, 'a') AS a FROM task;
@@ -173,6 +175,46 @@ def test_what_postgresql_refuses_with_the_cast_too_is_named_first(make_project, 
             path.unlink()
         database.execute(undo)
     assert "CREATE TRIGGER" in "".join(project.revise("types"))
+
+
+TO_TEXT = (
+    ("CREATE VIEW new AS SELECT id FROM task WHERE state = 'new'", "DROP VIEW new", "state", "view new, which"),
+    (
+        "CREATE POLICY new ON task USING (state = 'new')",
+        "DROP POLICY new ON task",
+        "state",
+        "policy new on table task, w",
+    ),
+    (
+        "CREATE PUBLICATION sent FOR TABLE task WHERE (n > 1)",
+        "DROP PUBLICATION sent",
+        "n",
+        "of publication sent, which",
+    ),
+    (
+        "CREATE POLICY more ON task USING (n > 1)",
+        "DROP POLICY more ON task",
+        "n",
+        "refuses them with the new type; a value that is no integer will make them fail",
+    ),
+)
+
+
+def test_what_a_text_would_break_is_named(make_project, new_database) -> None:
+    """A text that is no label has no value of the enum, which may go; a row filter takes no such cast."""
+    database = new_database()
+    kind = 'Enum("new", "old", name="task_state")'
+    bare = f"""t = Table("task", metadata, Column("id", BigInteger, primary_key=True), Column("state", {kind}),
+        Column("n", Integer))"""
+    project = started(make_project, database, bare, "SELECT 1", "SELECT 1")
+    for statement, undo, column, named in TO_TEXT:
+        database.execute(statement)
+        files = set(project.versions())
+        project.models(bare.replace({"state": f", {kind}", "n": ", Integer"}[column], ", Text"))
+        assert named in " ".join("".join(project.revise("types")).replace("#", " ").split()), named
+        for path in set(project.versions()) - files:
+            path.unlink()
+        database.execute(undo)
 
 
 def test_one_object_that_reads_two_columns_asks_for_two_revisions(make_project, new_database) -> None:

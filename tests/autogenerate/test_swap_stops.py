@@ -16,6 +16,7 @@ OBJECTS = """
     CREATE TRIGGER noted BEFORE UPDATE ON book FOR EACH ROW EXECUTE FUNCTION noted();
 """
 TRIGGER = "CREATE TRIGGER noted BEFORE INSERT OR UPDATE ON book FOR EACH ROW EXECUTE FUNCTION noted()"
+DEFINITION = "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname = 'noted'"
 WHOLE = "SELECT count(*), sum(pages), pg_typeof(max(pages))::text FROM book"
 
 
@@ -32,22 +33,11 @@ def test_a_view_or_a_trigger_that_has_changed(make_project, new_database) -> Non
     last = max(set(project.versions()) - files, key=lambda path: path.stat().st_mtime_ns)
     project.alembic("upgrade", "+1")
 
-    for change, undo, expected in (
-        (
-            "CREATE TRIGGER other BEFORE UPDATE ON book FOR EACH ROW EXECUTE FUNCTION noted()",
-            "DROP TRIGGER other ON book",
-            "trigger other was not there when this revision was written",
-        ),
-        (
-            f"DROP TRIGGER noted ON book; {TRIGGER}",
-            f"DROP TRIGGER noted ON book; {TRIGGER.replace('INSERT OR ', '')}",
-            "trigger noted of book is not what it was when this revision was written",
-        ),
-    ):
-        database.execute(change)
-        with pytest.raises(DBAPIError, match=expected):
-            project.alembic("upgrade", "head")
-        database.execute(undo)
+    database.execute("CREATE TRIGGER other BEFORE UPDATE ON book FOR EACH ROW EXECUTE FUNCTION noted()")
+    with pytest.raises(DBAPIError, match="trigger other was not there when this revision was written"):
+        project.alembic("upgrade", "head")
+    # Another form of one that was there is kept.
+    database.execute(f"DROP TRIGGER other ON book; DROP TRIGGER noted ON book; {TRIGGER}")
 
     text = last.read_text()
     upgrade, _, downgrade = text.partition("def downgrade")
@@ -67,6 +57,7 @@ def test_a_view_or_a_trigger_that_has_changed(make_project, new_database) -> Non
     with database.connect() as connection:
         assert connection.execute(WHOLE).fetchone() == (40, 820, "bigint")
         assert connection.execute("SELECT pages FROM most").fetchone() == (1,)
+        assert "INSERT OR UPDATE ON public.book" in connection.execute(DEFINITION).fetchone()[0]
 
 
 NARROW = """

@@ -98,8 +98,6 @@ class TriggerOn:
     """A trigger of the table."""
 
     name: str
-    definition: str
-    """What pg_get_triggerdef() prints."""
     enabled: str = "O"
     """tgenabled of pg_trigger."""
     comment: str | None = None

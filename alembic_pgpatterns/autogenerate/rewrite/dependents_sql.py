@@ -58,8 +58,7 @@ SEQUENCE = """
       AND d.refobjid = :relation AND d.refobjsubid = :number
 """
 TRIGGERS = """
-    SELECT t.tgname AS name, pg_get_triggerdef(t.oid) AS definition, t.tgenabled::text AS enabled,
-           obj_description(t.oid, 'pg_trigger') AS comment,
+    SELECT t.tgname AS name, t.tgenabled::text AS enabled, obj_description(t.oid, 'pg_trigger') AS comment,
            t.tgtype & 16 <> 0 AND t.tgattr::text = '' AND t.tgenabled IN ('O', 'A') AS fires,
            t.tgtype & 3 = 3 AND t.tgtype & 20 <> 0 AS before_row
     FROM pg_trigger t WHERE t.tgrelid = :relation AND NOT t.tgisinternal ORDER BY t.tgname

@@ -21,10 +21,10 @@ from alembic_pgpatterns.autogenerate.rewrite.dependents import Dependents
 from alembic_pgpatterns.autogenerate.rewrite.inner_types import create_statement, named_types_of
 from alembic_pgpatterns.autogenerate.rewrite.own_transaction import in_transaction
 from alembic_pgpatterns.autogenerate.rewrite.recast_sql import (
+    NEW_TYPE,
     OBJECTS,
     OBJECTS_BEFORE_15,
     PLACE,
-    USER_DEFINED,
     VIEWS,
     Tried,
     cast_in,
@@ -57,6 +57,8 @@ class Recast:
     """Views: the quoted name with its schema, the query and what it becomes."""
     refused: tuple[str, ...] = ()
     """Objects that PostgreSQL refuses with the cast too, with its message."""
+    fails_for_some: bool = False
+    """The new type is a text, and the cast back fails for a value that has no value of the old type."""
 
     def with_definitions(self, dependents: Dependents) -> Dependents:
         """The dependents of the column with the definitions that the new column needs."""
@@ -80,7 +82,9 @@ class Recast:
         if not self.names:
             return ""
         read = f"{quote(column)}::{self.old_type}"
-        return f". From now on {', '.join(self.names)} read {read}, since PostgreSQL refuses them with the new type"
+        later = f"; a value that is no {self.old_type} will make them fail" if self.fails_for_some else ""
+        names = ", ".join(self.names)
+        return f". From now on {names} read {read}, since PostgreSQL refuses them with the new type{later}"
 
     def beside(self, others: Sequence[tuple[ops.AlterColumnOp, Recast]], dropped: Collection[str]) -> Recast:
         """The same in a revision that changes other columns of the table too.
@@ -189,7 +193,7 @@ def read_recast(
         with in_transaction(connection):
             savepoint = connection.begin_nested()
             try:
-                trial = _Trial(connection, table, column, str(place.type))
+                trial = _Trial(connection, table, column, str(place.type), bool(place.is_enum))
                 trial.make()
                 # What cannot be tried, for a reason that has nothing to do with the type, is left as it is.
                 objects = [item for item in objects if trial.refusal_of(item, item.definition) is None]
@@ -212,6 +216,8 @@ class _Trial:
     """Schema and name of the table."""
     column: str
     old_type: str
+    is_enum: bool = False
+    """The old type is an enum: a text that is no label has no value of it, and the type may go with its last column."""
 
     def make(self) -> None:
         """Create the table, with the types that the real one has."""
@@ -228,16 +234,17 @@ class _Trial:
         """What each object needs."""
         needed: list[tuple[Tried, str]] = []
         refused: list[str] = []
-        user_defined = bool(self.connection.scalar(text(USER_DEFINED), {"table": self.real[1], "column": self.column}))
+        new = self.connection.execute(text(NEW_TYPE), {**self._place(), "old": self.old_type}).one()
         for item in objects:
             message = self.refusal_of(item, item.definition)
-            if item.kind == "filter" and user_defined:
+            if item.kind == "filter" and new.user_defined:
                 message = "User-defined types are not allowed"
                 refused.append(f"{item.label}, {REFUSED} ({message})")
                 continue
             if message is None:
                 continue
-            changed = self._cast(item.wrapped(item.definition)) if item.can_be_cast else None
+            castable = item.can_be_cast and not self.is_enum and (item.kind != "filter" or new.casts_by_function)
+            changed = self._cast(item.wrapped(item.definition)) if castable else None
             changed = item.unwrapped(changed) if changed is not None else None
             if changed is None or self.refusal_of(item, changed) is not None:
                 refused.append(f"{item.label}, {REFUSED} ({message})")
@@ -254,6 +261,7 @@ class _Trial:
             tuple((old, new) for old, (_, new) in pieces.items()),
             recast_views,
             tuple(dict.fromkeys((*refused, *refusals))),
+            bool(new.fails_for_some),
         )
 
     def _views(self, views: Sequence[Mapping[str, Any]]) -> tuple[tuple[tuple[str, str, str], ...], list[str]]:
@@ -264,7 +272,7 @@ class _Trial:
             return (), []
         cast = [(view, self._cast(view["query"]) if view["direct"] else view["query"]) for view in views]
         readable = [(view, query) for view, query in cast if query is not None]
-        if len(readable) < len(views) or self.first_refused(readable) is not None:
+        if self.is_enum or len(readable) < len(views) or self.first_refused(readable) is not None:
             return (), [f"{message[0]}, {REFUSED} ({message[1]})"]
         return tuple((view["name"], view["query"], new) for view, new in readable if new != view["query"]), []
 
@@ -288,6 +296,9 @@ class _Trial:
         except NotRenamedError as error:
             return str(error)
         return self._refusal(statements)
+
+    def _place(self) -> dict[str, str]:
+        return {"table": self.real[1], "column": self.column}
 
     def _scratch(self) -> str:
         return f"pg_temp.{quote(self.real[1])}"

@@ -10,8 +10,10 @@ from alembic_pgpatterns.autogenerate.rewrite.renamed_column import NotRenamedErr
 from alembic_pgpatterns.schema.names import quote
 
 PLACE = """
-    SELECT format_type(a.atttypid, NULL) AS type, coalesce(to_regtype(:type)::oid = a.atttypid, false) AS same
+    SELECT format_type(a.atttypid, NULL) AS type, coalesce(to_regtype(:type)::oid = a.atttypid, false) AS same,
+           EXISTS (SELECT FROM pg_type e WHERE e.oid IN (y.oid, y.typelem) AND e.typtype = 'e') AS is_enum
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_type y ON y.oid = a.atttypid
     WHERE n.nspname = :schema AND c.relname = :table AND a.attname = :column AND NOT a.attisdropped
 """
 _THE = """
@@ -70,8 +72,14 @@ VIEWS = """
     FROM dependent JOIN pg_class c USING (oid) JOIN pg_namespace n ON n.oid = c.relnamespace
     GROUP BY c.oid, n.nspname, c.relname ORDER BY max(depth), c.relname
 """
-USER_DEFINED = """
-    SELECT a.atttypid >= 16384 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+# In a row filter a cast has to be a function: PostgreSQL takes none that goes over the text form ("Row Filters").
+NEW_TYPE = """
+    SELECT a.atttypid >= 16384 AS user_defined,
+           EXISTS (SELECT FROM pg_cast t WHERE t.castsource = a.atttypid AND t.casttarget = CAST(:old AS regtype)
+                   AND t.castmethod IN ('f', 'b')) AS casts_by_function,
+           y.typcategory = 'S' AND o.typcategory <> 'S' AS fails_for_some
+    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type y ON y.oid = a.atttypid
+    JOIN pg_type o ON o.oid = CAST(:old AS regtype)
     WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = :table AND a.attname = :column
 """
 _STATEMENTS = frozenset(("trigger", "rule", "statistics"))

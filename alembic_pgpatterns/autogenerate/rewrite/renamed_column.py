@@ -122,27 +122,6 @@ def statistics_statement(definition: str, schema: str, name: str, column: Rename
     return _deparsed(tree)
 
 
-def guarded_trigger(definition: str, condition: str) -> str:
-    """Return ``CREATE TRIGGER`` with a further condition.
-
-    Args:
-        definition: what pg_get_triggerdef() prints.
-        condition: SQL; the trigger fires only if it is true.
-
-    Raises:
-        NotRenamedError: the parser does not know the definition.
-    """
-    tree = _parsed(definition)
-    trigger = tree.stmts[0].stmt.create_trig_stmt
-    both = _parsed(f"SELECT {condition} AND true").stmts[0].stmt.select_stmt.target_list[0].res_target.val
-    if trigger.HasField("when_clause"):
-        both.bool_expr.args[1].CopyFrom(trigger.when_clause)
-        trigger.when_clause.CopyFrom(both)
-    else:
-        trigger.when_clause.CopyFrom(both.bool_expr.args[0])
-    return _deparsed(tree)
-
-
 def expression_with(expression: str, old: str, *new: str) -> str:
     """Return an expression in which a column has another name, such as ``NEW.c`` in a trigger.
 

@@ -22,7 +22,6 @@ from alembic_pgpatterns.autogenerate.rewrite.renamed_column import (
     NotRenamedError,
     Renamed,
     constraint_statement,
-    guarded_trigger,
     index_statement,
     statistics_statement,
 )
@@ -156,8 +155,6 @@ class Parts:
         yield from ((check, lambda check=check: self._check(check)) for check in self.dependents.checks)
         yield from ((key, lambda key=key: self._foreign_key(key)) for key in self.dependents.foreign_keys)
         yield from ((item, lambda item=item: self._statistics(item)) for item in self.dependents.statistics)
-        silent = (trigger for trigger in self.dependents.triggers if trigger.fires)
-        yield from ((item, lambda item=item: guarded_trigger(item.definition, "true")) for item in silent)
 
     def _of_table(self) -> tuple[IndexOn, ...]:
         """The indexes that are made beside the old ones."""

@@ -12,7 +12,6 @@ from string import Template
 
 from alembic_pgpatterns.autogenerate.rewrite.dependents import TriggerOn
 from alembic_pgpatterns.autogenerate.rewrite.lock_block import attempts
-from alembic_pgpatterns.autogenerate.rewrite.renamed_column import guarded_trigger
 from alembic_pgpatterns.autogenerate.rewrite.view_sql import literal
 from alembic_pgpatterns.schema.fill_triggers import FILLS
 from alembic_pgpatterns.schema.names import do_block, quote
@@ -40,6 +39,19 @@ BEGIN
 END """)
 
 
+# What PostgreSQL prints of the condition. A trigger is made again from what the catalog has in that moment: its own
+# condition reads otherwise once a column has another type.
+_PRINTED = f"(current_setting('{SETTING}'::text, true) IS DISTINCT FROM 'on'::text)"
+_GUARDED = f"""
+    CASE WHEN pgpatterns_when
+      THEN overlay(pgpatterns_text PLACING {literal(f" WHEN ({_GUARD} AND ")}
+                   FROM position(' WHEN (' in pgpatterns_text) FOR 7)
+      ELSE overlay(pgpatterns_text PLACING {literal(f" WHEN ({_GUARD})")}
+                   FROM position(' EXECUTE FUNCTION ' in pgpatterns_text) FOR 0) END"""
+_LOUD = f"""
+    replace(replace(pgpatterns_text, {literal(f" WHEN ({_PRINTED})")}, ''), {literal(f"{_PRINTED} AND ")}, '')"""
+
+
 def guard(table: str, triggers: Iterable[TriggerOn]) -> list[str]:
     """Return the statement that gives triggers the condition, in one transaction. It can run again.
 
@@ -48,38 +60,13 @@ def guard(table: str, triggers: Iterable[TriggerOn]) -> list[str]:
     Args:
         table: its quoted name.
         triggers: of the table.
-
-    Raises:
-        NotRenamedError: the parser does not know the definition of a trigger.
     """
-    lines = []
-    for trigger in triggers:
-        where = f"tgrelid = {literal(table)}::regclass AND tgname = {literal(trigger.name)}"
-        lines += [
-            f"IF NOT EXISTS (SELECT FROM pg_trigger WHERE {where}",
-            f"               AND position({literal(SETTING)} in pg_get_triggerdef(oid)) > 0) THEN",
-            f"  IF NOT EXISTS (SELECT FROM pg_trigger WHERE {where}",
-            f"                 AND pg_get_triggerdef(oid) = {literal(trigger.definition)}) THEN",
-            f"    RAISE EXCEPTION {literal(_changed(trigger, table))};",
-            "  END IF;",
-            *(f"  {statement};" for statement in _again(table, trigger, guarded_trigger(trigger.definition, _GUARD))),
-            "END IF;",
-        ]
-    return [_block(table, lines)] if lines else []
+    return _made_again(table, triggers, "=", _GUARDED)
 
 
 def unguard(table: str, triggers: Iterable[TriggerOn]) -> list[str]:
     """Return the statement that gives the triggers that have the condition their old form."""
-    lines = []
-    for trigger in triggers:
-        where = f"tgrelid = {literal(table)}::regclass AND tgname = {literal(trigger.name)}"
-        lines += [
-            f"IF EXISTS (SELECT FROM pg_trigger WHERE {where}",
-            f"           AND position({literal(SETTING)} in pg_get_triggerdef(oid)) > 0) THEN",
-            *(f"  {statement};" for statement in _again(table, trigger, trigger.definition)),
-            "END IF;",
-        ]
-    return [_block(table, lines)] if lines else []
+    return _made_again(table, triggers, "<>", _LOUD)
 
 
 def refuse_unknown(table: str, name: str) -> str:
@@ -94,15 +81,23 @@ def refuse_unknown(table: str, name: str) -> str:
     )
 
 
-def _changed(trigger: TriggerOn, table: str) -> str:
-    # RAISE reads a percent sign as the place of a value.
-    text = f"pgpatterns: trigger {trigger.name} of {table} is not what it was when this revision was written"
-    return text.replace("%", "%%")
+def _made_again(table: str, triggers: Iterable[TriggerOn], compared: str, new: str) -> list[str]:
+    """Create triggers again, if the place of the condition in their definition compares so with 0."""
+    lines = []
+    for trigger in triggers:
+        lines += [
+            "SELECT pg_get_triggerdef(oid), tgqual IS NOT NULL INTO pgpatterns_text, pgpatterns_when FROM pg_trigger",
+            f"WHERE tgrelid = {literal(table)}::regclass AND tgname = {literal(trigger.name)};",
+            f"IF position({literal(SETTING)} in pgpatterns_text) {compared} 0 THEN",
+            *(f"  {statement};" for statement in _again(table, trigger, new)),
+            "END IF;",
+        ]
+    return [_block(table, lines)] if lines else []
 
 
 def _again(table: str, trigger: TriggerOn, definition: str) -> list[str]:
     name = quote(trigger.name)
-    statements = [f"DROP TRIGGER {name} ON {table}", definition]
+    statements = [f"DROP TRIGGER {name} ON {table}", f"EXECUTE{definition}"]
     if trigger.enabled in _ENABLED:
         statements.append(f"ALTER TABLE {table} {_ENABLED[trigger.enabled]} TRIGGER {name}")
     if trigger.comment is not None:
@@ -112,4 +107,5 @@ def _again(table: str, trigger: TriggerOn, definition: str) -> list[str]:
 
 def _block(table: str, lines: list[str]) -> str:
     body = "\n".join(f"  {line}" for line in lines)
-    return do_block(f"\nBEGIN{attempts([table])}\n{body}\nEND ")
+    declared = "\nDECLARE\n  pgpatterns_text text;\n  pgpatterns_when boolean;"
+    return do_block(f"{declared}\nBEGIN{attempts([table])}\n{body}\nEND ")
