@@ -42,8 +42,9 @@ class Column:
     SQL text). ``python_default`` is what SQLAlchemy fills in: the dotted name of a callable (``uuid.uuid4``), or the
     repr of the value; None if there is none, UNKNOWN from the catalog. ``python_onupdate``: so for ``onupdate``.
     ``sequence`` is the sequence that it owns or
-    takes nextval from (``serial``). ``position`` counts from 1. ``null_stated``: the models say ``nullable=True``
-    or ``Mapped[… | None]``. ``of_subclass``: only rows of a subclass have it (single-table inheritance).
+    takes nextval from (``serial``). ``position`` counts from 1. ``null_stated``: the models say ``nullable=True``,
+    ``default=None`` or ``Mapped[… | None]``. ``of_subclass``: only rows of a subclass have it
+    (single-table inheritance).
     ``seeded_null``: it is null in rows that the revisions put into the table; known of booleans only.
     ``required_by_model``: the models say NOT NULL, whatever the database says.
     """

@@ -226,11 +226,20 @@ def test_a_flag_whose_annotation_allows_none() -> None:
         optional: Mapped[Optional[bool]] = mapped_column("other_name")  # noqa: UP045
         quoted: Mapped["bool | None"]  # noqa: UP037
         stated = mapped_column(Boolean, nullable=True)
+        unknown = mapped_column(Boolean, default=None)
+        renamed = mapped_column("not_known_yet", Boolean, default=None, index=True)
+        twofold = mapped_column(Boolean, default=None, server_default="true")
+        shut = mapped_column(Boolean, default=False)
         filled: Mapped[bool | None] = mapped_column(server_default="false")
         open = mapped_column(Boolean)
         decided: Mapped[bool]
 
-    assert fingerprints("nullable-flag", Base.metadata) == {"public.item.filled", "public.item.open"}
+    assert fingerprints("nullable-flag", Base.metadata) == {
+        "public.item.filled",
+        "public.item.open",
+        "public.item.twofold",
+        "public.item.shut",
+    }
 
 
 def test_a_flag_of_a_subclass_is_null_in_rows_of_others() -> None:
@@ -271,3 +280,16 @@ def test_a_flag_of_a_subclass_is_null_in_rows_of_others() -> None:
 )  # fmt: skip
 def test_annotations_that_allow_none(annotation: object, expected: bool) -> None:
     assert allows_none(annotation) is expected
+
+
+FLAGS = Table(
+    "flags",
+    MetaData(),
+    Column("id", BigInteger, primary_key=True),
+    Column("checked", Boolean, default=None),
+    Column("shown", Boolean),
+)
+
+
+def test_a_flag_of_a_table_whose_default_is_none() -> None:
+    assert fingerprints("nullable-flag", FLAGS.metadata) == {"public.flags.shown"}

@@ -29,11 +29,11 @@ class NullableFlag(SchemaPattern):
     It then has three values instead of two: `WHERE active` and `WHERE NOT active` both leave out the rows with null,
     and so does `active <> true`. A row that is inserted without a value for the column is in neither group.
 
-    Not reported: columns without a default of which the model says `nullable=True` or `Mapped[bool | None]`, or whose
-    name ends in a word of `outcomes`, where null is meant to say "not known" or "not yet"; arrays of booleans,
-    generated columns, domains that are NOT NULL, columns that a CHECK tests for null (it forbids null, or says which
-    rows have it), columns that only a subclass of single-table inheritance has, columns inherited from a parent,
-    columns that are null in rows that the revisions themselves insert.
+    Not reported: columns without a default of which the model says `nullable=True`, `default=None` or
+    `Mapped[bool | None]`, or whose name ends in a word of `outcomes`, where null is meant to say "not known" or "not
+    yet"; arrays of booleans, generated columns, domains that are NOT NULL, columns that a CHECK tests for null (it
+    forbids null, or says which rows have it), columns that only a subclass of single-table inheritance has, columns
+    inherited from a parent, columns that are null in rows that the revisions themselves insert.
     """
 
     severity = Severity.INFO

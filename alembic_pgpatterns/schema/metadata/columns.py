@@ -81,7 +81,9 @@ def _column(context: Context, column: Column[Any], position: int) -> parts.Colum
 def _null_stated(context: Context, column: Column[Any]) -> bool:
     """Whether the models say that null is meant, and do not only leave it open."""
     return bool(column.nullable) and (
-        getattr(column, "_user_defined_nullable", None) is True or context.origins.null_annotated(column)
+        getattr(column, "_user_defined_nullable", None) is True
+        or context.origins.null_annotated(column)
+        or context.origins.defaults_to_null(column)
     )
 
 

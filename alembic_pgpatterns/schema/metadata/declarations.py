@@ -31,23 +31,29 @@ _ITEM_CALLS = frozenset(
 class ClassSource:
     """A class: its line and the lines of its attributes, by attribute name and by column name.
 
-    ``column_calls``: the function that declares an attribute's column, as it is written.
+    ``column_calls``: the function that declares an attribute's column, as it is written. ``null_defaults``: attributes
+    and columns with ``default=None``.
     """
 
     line: int
     end: int
     attributes: dict[str, int] = field(default_factory=dict)
     column_calls: dict[str, str] = field(default_factory=dict)
+    null_defaults: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
 class TableSource:
-    """A ``Table("name", …)`` call: its line, the lines of its Column calls, and the function, as it is written."""
+    """A ``Table("name", …)`` call: its line, the lines of its Column calls, and the function, as it is written.
+
+    ``null_defaults``: columns with ``default=None``.
+    """
 
     line: int
     end: int
     columns: dict[str, int] = field(default_factory=dict)
     column_calls: dict[str, str] = field(default_factory=dict)
+    null_defaults: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -189,6 +195,14 @@ def _note_attribute(class_source: ClassSource, statement: ast.stmt) -> None:
     if call is not None:
         written = dict.fromkeys((*attributes, column_name or ""), ast.unparse(_column_call(call).func))
         class_source.column_calls.update(written)
+        if _defaults_to_null(_column_call(call)):
+            class_source.null_defaults.update(written)
+
+
+def _defaults_to_null(call: ast.Call) -> bool:
+    """Whether ``default=None`` is written, of which a Column keeps nothing."""
+    defaults = [item.value for item in call.keywords if item.arg == "default"]
+    return any(isinstance(value, ast.Constant) and value.value is None for value in defaults)
 
 
 def _column_call(call: ast.Call) -> ast.Call:
@@ -208,7 +222,8 @@ def _table_source(table: ast.Call) -> TableSource:
     calls = _column_calls(table)
     lines = {name: call.lineno for name, call in calls.items()}
     written = {name: ast.unparse(call.func) for name, call in calls.items()}
-    return TableSource(table.lineno, table.end_lineno or table.lineno, lines, written)
+    null_defaults = {name for name, call in calls.items() if _defaults_to_null(call)}
+    return TableSource(table.lineno, table.end_lineno or table.lineno, lines, written, null_defaults)
 
 
 def _column_calls(table: ast.Call) -> dict[str, ast.Call]:

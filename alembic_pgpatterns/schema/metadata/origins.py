@@ -198,13 +198,23 @@ class Origins:
 
     def _column_call(self, column: Column[Any]) -> str | None:
         """The function that declares a column: the one in the source, or the one that its class would take."""
-        names, table = (str(column.name), str(column.key)), column.table
+        names = (str(column.name), str(column.key))
+        calls = (place.column_calls.get(name) for place in self._places(column.table) for name in names)
+        return next((call for call in calls if call), None) or self._usual_call(column.table)
+
+    def defaults_to_null(self, column: Column[Any]) -> bool:
+        """Whether the models write ``default=None``, which says that null is meant."""
+        names = {str(column.name), str(column.key)}
+        return any(names & place.null_defaults for place in self._places(column.table))
+
+    def _places(self, table: Table) -> list[ClassSource | TableSource]:
+        """The classes and the Table calls that declare a table."""
         places: list[ClassSource | TableSource] = [
             place for class_ in self._classes.get(table, ()) for _, place in self._class_sources(class_)
         ]
-        places += [source.tables[str(table.name)] for source in self._files(table) if str(table.name) in source.tables]
-        calls = (place.column_calls.get(name) for place in places for name in names)
-        return next((call for call in calls if call), None) or self._usual_call(table)
+        return places + [
+            source.tables[str(table.name)] for source in self._files(table) if str(table.name) in source.tables
+        ]
 
     def _usual_call(self, table: Table) -> str | None:
         classes = self._classes.get(table, ())
