@@ -28,8 +28,8 @@ def with_commit_notes(advice: str, run: RevisionRun, statement: Statement) -> st
     """
     if not statement.transactional or not any(word in advice for word in _COMMITS):
         return advice
-    # Advice of one sentence is read, other advice is pasted.
-    mark = "\n# " if "op." in advice else " Note: "
+    # Code is pasted, sentences are read.
+    mark = "\n# " if advice.startswith(("op.", "with op.")) else " Note: "
     return advice + "".join(f"{mark}{note}" for note in commit_notes(run, statement))
 
 

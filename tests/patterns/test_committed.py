@@ -70,3 +70,9 @@ def test_one_transaction_per_revision_and_the_lock_of_the_run(guarded: bool) -> 
     history = History(environments=(environment,), runs=(one, replace(one, revision="r2")))
     text = advice("transaction-spans-revisions", history)
     assert ("pg_try_advisory_lock" in text) is guarded
+
+
+def test_a_sentence_stays_a_sentence() -> None:
+    deleted = step("DELETE FROM book", BOOK, advisory_lock=True)
+    text = advice("unbatched-data-change", run(deleted))
+    assert "Note: the commit releases" in text and "#" not in text
