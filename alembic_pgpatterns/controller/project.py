@@ -98,6 +98,13 @@ class Project:
             self._process.close()
             self._process = None
 
+    @cached_property
+    def names_sqlite(self) -> bool:
+        """Whether env.py or a revision speaks of SQLite, or uses ``batch_alter_table``, which is made for it."""
+        paths = [self.env_py, *(Path(revision.path) for revision in self.revisions)]
+        words = ("sqlite", "batch_alter_table")
+        return any(word in read_text(path, "replace") for path in paths if path.is_file() for word in words)
+
     def start(self) -> None:
         """Start the project's process now, because what this process does next takes a while."""
         if self._process is None:

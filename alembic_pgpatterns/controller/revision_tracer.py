@@ -85,6 +85,7 @@ class RevisionTracer:
             downgrade_line=revision.downgrade_line,
             failure=str(step.failure) if step.failure is not None else None,
             database=database,
+            portable=self.run.project.names_sqlite,
         )
 
     def _recorded(self, step: Step, window: tuple[int, int], before: State, fallback: Location) -> RecordedRun:

@@ -184,6 +184,9 @@ class Evidence:
         varying: table and column that the source compares with values that vary, also where it is not known in which
             query.
         databases: others than PostgreSQL that the models are made for, as options in the source say.
+        naive: places by the name of an attribute that the source compares with a time without a zone.
+        as_text: places by the name of an attribute that the source slices, or uses in another way that only a text
+            allows.
         files, lines: how much source was read.
         queries: how many queries were seen. ``understood``: how many of them are complete.
         unread: files that could not be read, with the reason.
@@ -197,6 +200,8 @@ class Evidence:
     deleted_names: frozenset[str] = frozenset()
     varying: frozenset[tuple[str, str]] = frozenset()
     databases: frozenset[str] = frozenset()
+    naive: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
+    as_text: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
     files: int = 0
     lines: int = 0
     queries: int = 0

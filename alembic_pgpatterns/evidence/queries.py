@@ -26,6 +26,7 @@ from alembic_pgpatterns.evidence.scope import (
     statements,
 )
 from alembic_pgpatterns.evidence.symbols import ClassDeclaration, FileFacts, FunctionFacts, Link, PathQuery
+from alembic_pgpatterns.evidence.values import naive_uses, text_uses
 from alembic_pgpatterns.processes import newer_python
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -44,6 +45,7 @@ def read_file(source: str, path: str, module: str) -> FileFacts:
     """
     tree = newer_python.parse(source)
     facts = FileFacts(path, module, source.count("\n") + 1, databases=databases_of(source, tree))
+    facts.naive, facts.as_text = naive_uses(source, tree), text_uses(source, tree)
     imports = imports_of(tree, module, path.endswith("__init__.py"))
     _Module(facts, imports, tree).read()
     facts.aliases = {name: target for name, target in imports.items() if "." in target}

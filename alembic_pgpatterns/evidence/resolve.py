@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 
 from alembic_pgpatterns.evidence.classes import Classes, Declared
@@ -43,12 +43,23 @@ def evidence_of(files: Sequence[FileFacts], declared: Declared, unread: Sequence
         *deletions(files, classes, shapes),
         varying=frozenset(varying_columns(files, classes)),
         databases=frozenset().union(*(file.databases for file in files)),
+        naive=_places((file.path, file.naive) for file in files),
+        as_text=_places((file.path, file.as_text) for file in files),
         files=len(files),
         lines=sum(file.lines for file in files),
         queries=resolver.queries + sum(len(file.texts) for file in files),
         understood=resolver.understood + sum(shape.complete for file in files for shape in file.texts),
         unread=tuple(unread),
     )
+
+
+def _places(files: Iterable[tuple[str, Mapping[str, int]]]) -> dict[str, tuple[Place, ...]]:
+    """The places by name: one per file."""
+    result: dict[str, tuple[Place, ...]] = {}
+    for path, lines in files:
+        for name, line in lines.items():
+            result[name] = (*result.get(name, ()), Place(path, line))
+    return result
 
 
 def _texts(file: FileFacts) -> Iterator[QueryShape]:

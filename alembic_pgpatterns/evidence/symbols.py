@@ -204,3 +204,7 @@ class FileFacts:
     deleted: set[str] = field(default_factory=set)
     varying: set[str] = field(default_factory=set)
     databases: frozenset[str] = frozenset()
+    naive: dict[str, int] = field(default_factory=dict)
+    """Attributes that are compared with times without a zone, with the first line."""
+    as_text: dict[str, int] = field(default_factory=dict)
+    """Attributes that are sliced, or used in another way that only a text allows, with the first line."""

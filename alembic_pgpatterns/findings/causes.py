@@ -51,7 +51,9 @@ def _leader(group: list[Finding], ages: Mapping[str, int]) -> tuple[Finding, lis
     elif any(_has_steps(finding) for finding in group):
         # The fix is shown of the first alone. What only this one cannot have, such as an index that stands in the way,
         # would be read as true of all.
-        group = sorted(group, key=lambda finding: not _has_steps(finding))
+        group = sorted(group, key=lambda finding: (not _has_steps(finding), -finding.weight))
+    else:
+        group = sorted(group, key=lambda finding: -finding.weight)
     return group[0], group[1:]
 
 

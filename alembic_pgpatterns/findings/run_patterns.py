@@ -45,7 +45,16 @@ def run_patterns(schema: Schema, settings: Settings) -> Results:
             continue
         findings.extend(run_pattern(pattern, schema))
         ran.append(pattern)
-    return Results(tuple(unique(agree(as_guesses(findings, schema), schema, ran))), tuple(skipped))
+    weighed = [_weighed(item, schema) for item in as_guesses(findings, schema)]
+    return Results(tuple(unique(agree(weighed, schema, ran))), tuple(skipped))
+
+
+def _weighed(finding: Finding, schema: Schema) -> Finding:
+    """The finding with the number of queries on its table as its weight, unless the pattern gives it one."""
+    if schema.evidence is None or finding.table is None or finding.weight:
+        return finding
+    shapes = schema.evidence.of_table(finding.table.schema, finding.table.name)
+    return finding.but(weight=sum(shape.calls for shape in shapes))
 
 
 def run_server_patterns(server: LiveServer, settings: Settings) -> Results:

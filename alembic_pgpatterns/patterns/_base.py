@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from alembic_pgpatterns.patterns._example_models import AUTHORS_AND_BOOKS
 from alembic_pgpatterns.patterns._levels import Action, Severity
 from alembic_pgpatterns.remedies.model import Advice, Remedy
-from alembic_pgpatterns.revisions.committed import with_commit_notes
+from alembic_pgpatterns.revisions.advice_notes import with_notes
 from alembic_pgpatterns.revisions.model import History, RevisionRun, Spot, Statement
 from alembic_pgpatterns.schema.model import Location, Name, Origin, Schema
 
@@ -85,7 +85,7 @@ class Finding:
     pattern's name and the object's identifier. ``revision`` is the one that introduced it, if known. ``guess``: it
     depends on the application's queries, and no known query supports it. Guesses are shown on request, and never fail
     the run. ``cause``: a report shows findings of a pattern with the same cause as one. ``also``: the others of its
-    cause, if this finding stands for them.
+    cause, if this finding stands for them. ``weight``: of those of one cause the heaviest stands for all.
     """
 
     pattern: str
@@ -101,6 +101,7 @@ class Finding:
     guess: bool = False
     cause: str = ""
     also: tuple[Finding, ...] = ()
+    weight: int = 0
 
     @property
     def call(self) -> str:
@@ -315,7 +316,7 @@ class RevisionPattern(Pattern, abstract=True):
             severity: if this finding is better or worse than usual.
         """
         spot = Spot(object or str(table or run.revision), table, statement.location, statement.last_line)
-        remedy = Advice(with_commit_notes(advice, run, statement)) if advice else None
+        remedy = Advice(with_notes(advice, run, statement)) if advice else None
         return self.finding(spot, message, remedy, severity=severity, detail=run.revision, revision=run.revision)
 
 

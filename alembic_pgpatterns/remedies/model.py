@@ -123,10 +123,11 @@ class ChangeType(Remedy):
 
 @dataclass(frozen=True, slots=True)
 class SetNotNull(Remedy):
-    """ALTER COLUMN … SET NOT NULL. Fails on a table that holds nulls."""
+    """ALTER COLUMN … SET NOT NULL. Fails on a table that holds nulls: ``fill`` is the SQL of what they become first."""
 
     table: Name
     column: str
+    fill: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

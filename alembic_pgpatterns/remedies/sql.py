@@ -74,7 +74,13 @@ def _(remedy: ChangeType) -> tuple[str, ...]:
 
 @sql.register
 def _(remedy: SetNotNull) -> tuple[str, ...]:
-    return (f"{_alter(remedy.table)} ALTER COLUMN {quote(remedy.column)} SET NOT NULL",)
+    column = quote(remedy.column)
+    required = f"{_alter(remedy.table)} ALTER COLUMN {column} SET NOT NULL"
+    if remedy.fill is None:
+        return (required,)
+    return " ".join(
+        ("UPDATE", str(remedy.table), "SET", column, "=", remedy.fill, "WHERE", column, "IS NULL")
+    ), required
 
 
 @sql.register

@@ -83,7 +83,8 @@ class Statement:
     same transaction. ``tags``: of the commands that it ran. DDL that a function or a DO block runs is a statement of
     its own, in front of the one that was sent; an UPDATE or DELETE too, if the revision itself creates the function.
     Timeouts are in milliseconds; 0: no timeout, None: not known. ``advisory_lock``: env.py or an earlier statement has
-    taken one that ends with the transaction. ``error``: SQLSTATE of a failed statement.
+    taken one that ends with the transaction. ``batched``: sent at the end of a ``batch_alter_table`` block.
+    ``error``: SQLSTATE of a failed statement.
     """
 
     sql: str
@@ -101,6 +102,7 @@ class Statement:
     lock_timeout: int | None = None
     statement_timeout: int | None = None
     advisory_lock: bool = False
+    batched: bool = False
     milliseconds: float = 0.0
     error: str | None = None
 
@@ -149,7 +151,8 @@ class RevisionRun:
 
     ``before`` and ``after`` are the schemas around its upgrade. ``rows``: numbers of rows in production, if the user
     gave them; they are not known for other tables. ``downgrade`` is None if it was not run. ``database``: the scratch
-    database that it ran in; it has the real one's name if that was free.
+    database that it ran in; it has the real one's name if that was free. ``portable``: the project's revisions
+    may run on SQLite, too.
     """
 
     revision: str
@@ -163,6 +166,7 @@ class RevisionRun:
     failure: str | None = None
     rows: tuple[tuple[Name, int], ...] = ()
     database: str = ""
+    portable: bool = False
 
     def existed(self, name: Name) -> bool:
         """Whether the table existed before the revision."""

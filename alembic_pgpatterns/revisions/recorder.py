@@ -33,7 +33,8 @@ class Site:
 class Call:
     """A sent statement: the position in the log before and after it, and the locks held afterwards.
 
-    ``rows``: how many it changed; None for a statement that changes no rows.
+    ``rows``: how many it changed; None for a statement that changes no rows. ``batched``: by the end of a
+    ``batch_alter_table`` block.
     """
 
     site: Site | None
@@ -46,6 +47,7 @@ class Call:
     locks: dict[int, set[str]] = field(default_factory=dict)
     text: str = ""
     rows: int | None = None
+    batched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +148,20 @@ class Recorder:
         self.pids.add(pid)
         if self.active:
             op, site = self._ops[-1] if self._ops else (None, None)
+            batched = self.batched is not None
             if self.batched is not None:
                 site, op = self.batched
             # The log's end before the statement: the server writes the statement into its log before it runs it.
             self.calls.append(
-                Call(site or self.site(), op, pid, self.position(), began=time.perf_counter(), text=statement)
+                Call(
+                    site or self.site(),
+                    op,
+                    pid,
+                    self.position(),
+                    began=time.perf_counter(),
+                    text=statement,
+                    batched=batched,
+                )
             )
 
     def _after(

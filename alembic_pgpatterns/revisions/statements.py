@@ -182,6 +182,7 @@ class _Assembly:
             lock_timeout=session.timeouts.get("lock_timeout"),
             statement_timeout=session.timeouts.get("statement_timeout"),
             advisory_lock=session.advisory_lock,
+            batched=call is not None and call.batched,
             milliseconds=call.milliseconds if call is not None else 0.0,
             error=item.error,
         )

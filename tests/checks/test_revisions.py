@@ -194,6 +194,15 @@ def test_lock_of_env_py_that_a_commit_would_release(history) -> None:
     assert all("pg_try_advisory_lock" in text for text in remedies.values())
 
 
+def test_block_of_batch_alter_table(history) -> None:
+    batch = 'with op.batch_alter_table("book") as batch:\n    batch.create_index("ix_book_code", ["code"])'
+    history.revision("r3", batch, "r2")
+    notes = {str(f.revision): str(f.remedy) for f in checked(history).findings if f.pattern == "blocking-index-build"}
+    assert {name for name, text in notes.items() if "behind the op.batch_alter_table block" in text} == {"r3"}
+    # Such blocks are made for SQLite, on which all revisions run then.
+    assert all("SQLite has none of this" in text for text in notes.values())
+
+
 def test_env_py_that_opens_the_transaction(history) -> None:
     pattern = "opened-transaction-with-autocommit"
     assert [f.pattern for f in checked(history).findings].count(pattern) == 0

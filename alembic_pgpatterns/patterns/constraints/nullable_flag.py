@@ -9,6 +9,7 @@ from alembic_pgpatterns.patterns._words import words
 from alembic_pgpatterns.remedies.model import Advice, Remedy, SetNotNull
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Schema, Table
+from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.values import null_tested, required
 
 
@@ -75,10 +76,23 @@ class NullableFlag(SchemaPattern):
 
 
 def _remedy(column: Column) -> Remedy:
-    remedy = SetNotNull(column.table, column.name)
+    remedy = SetNotNull(column.table, column.name, _fill(column))
+    if column.default is None and column.python_default is None and not column.required_by_model:
+        return Advice(
+            "Decide what a row without a value means. Then give the model that default and nullable=False, fill the "
+            f"rows in which {quote(column.name)} is null, and SET NOT NULL: alone that would refuse every INSERT that "
+            "does not name the column."
+        )
     if column.required_by_model:
         return Advice(f"The models say NOT NULL already, and no revision does it: {'; '.join(sql(remedy))}.")
     return remedy
+
+
+def _fill(column: Column) -> str | None:
+    """What the default gives to new rows, as SQL: for the rows without a value, too. None where it is not known."""
+    if isinstance(column.default, str):
+        return column.default
+    return {"True": "true", "False": "false"}.get(str(column.python_default))
 
 
 def _may_be_null(column: Column) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from alembic_pgpatterns.patterns import Finding, HistoryPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice
-from alembic_pgpatterns.revisions.committed import SAFE_LOCK
+from alembic_pgpatterns.revisions.advice_notes import SAFE_LOCK
 from alembic_pgpatterns.revisions.model import History, RevisionRun, Spot, is_strong
 
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
+from alembic_pgpatterns.evidence.model import Place
+from alembic_pgpatterns.output.counts import listed
 from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import Linked, Obstacles, by_pgfix, checked_columns
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, Remedy, TypeChange
@@ -12,6 +14,12 @@ from alembic_pgpatterns.schema.sql.values import columns as columns_in
 
 _NAIVE = frozenset({"datetime.datetime.utcnow", "datetime.datetime.now", "datetime.datetime.today"})
 """Python's clocks that give a time without a zone if they are called without arguments, as SQLAlchemy calls them."""
+
+
+_NAMED = 6
+"""Places in the source that a message names."""
+_HEAVY = 1_000_000
+"""More than any number of queries."""
 
 
 class TimestampWithoutTimeZone(SchemaPattern):
@@ -27,6 +35,9 @@ class TimestampWithoutTimeZone(SchemaPattern):
     zone, which PostgreSQL reads in the session's zone when it stores it as `timestamptz` (asyncpg: in the program's
     own zone). The finding says so. So does a TypeDecorator whose `process_bind_param` takes the zone away.
 
+    Where the source compares an attribute of that name with `datetime.utcnow()` or `datetime.now()`, or subtracts them,
+    the finding names the place: Python raises TypeError there once the value has a zone.
+
     The fix rewrites the table. Where the values are UTC, `SET LOCAL timezone = 'UTC'` in the same transaction and the
     change without USING rewrite only the indexes on the column (PostgreSQL 12 and later).
 
@@ -38,6 +49,7 @@ class TimestampWithoutTimeZone(SchemaPattern):
     severity = Severity.WARNING
     action = Action.SUGGEST
     of_postgresql = True
+    weighs_queries = True
     fold = Fold.TABLE
     not_when = (
         "Keep it for clock times of a place that is named elsewhere, such as opening hours or the start of an "
@@ -57,21 +69,47 @@ class TimestampWithoutTimeZone(SchemaPattern):
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Columns of timestamp, through arrays and domains."""
         linked, obstacles = schema.fact(Linked), schema.fact(Obstacles)
-        for table, column in checked_columns(schema):
-            if column.type.name == "timestamp" and column.type.schema == "pg_catalog":
-                has_foreign_key = len(linked.group(column).columns) > 1
-                naive = naive_default(column, "one") or _unknown_default(column)
-                more = f", and {naive}" if naive else ""
-                yield self.finding(
-                    at=column,
-                    message=f"{column.identifier} does not say which time zone it is in{more}",
-                    remedy=_remedy(
-                        column,
-                        _obstacle(table, column, has_foreign_key) or obstacles.of(column),
-                        obstacles.around(column),
-                    ),
-                    cause=column.type.decorator or "no zone",  # how a project stores moments is one decision
-                )
+        moments = [(table, column) for table, column in checked_columns(schema) if _is_moment(column)]
+        compared_at = _compared_naively(schema, [column for _, column in moments])
+        for table, column in moments:
+            has_foreign_key = len(linked.group(column).columns) > 1
+            naive = naive_default(column, "one") or _unknown_default(column)
+            more = f", and {naive}" if naive else ""
+            compared = compared_at.get(column.name, "")
+            finding = self.finding(
+                at=column,
+                message=f"{column.identifier} does not say which time zone it is in{more}{compared}",
+                remedy=_remedy(
+                    column,
+                    _obstacle(table, column, has_foreign_key) or obstacles.of(column),
+                    obstacles.around(column),
+                ),
+                cause=column.type.decorator or "no zone",  # how a project stores moments is one decision
+            )
+            # Who follows the fix of another column alone breaks this code.
+            yield finding.but(weight=_HEAVY if compared else 0)
+
+
+def _is_moment(column: Column) -> bool:
+    return column.type.name == "timestamp" and column.type.schema == "pg_catalog"
+
+
+def _compared_naively(schema: Schema, moments: list[Column]) -> dict[str, str]:
+    """By column name: where the source compares it, and then the others, with a time without a zone."""
+    naive = schema.evidence.naive if schema.evidence is not None else {}
+    names = [name for name in dict.fromkeys(column.name for column in moments) if name in naive]
+    return {name: _places_text(sorted(names, key=lambda other: other != name), naive) for name in names}
+
+
+def _places_text(names: Sequence[str], naive: Mapping[str, Sequence[Place]]) -> str:
+    """The columns of one cause are one finding, so that the places of all stand in it."""
+    numbered = [(number, name, place) for name in names for number, place in enumerate(naive[name])]
+    # Of each column one, then the rest.
+    places = [f"{place} ({name})" for _, name, place in sorted(numbered, key=lambda item: item[0])]
+    return (
+        "; with timestamptz Python refuses to compare it with a time without a zone, so write "
+        f"datetime.now(timezone.utc) there too: {listed(places, _NAMED)}"
+    )
 
 
 def naive_default(column: Column, zone: str = "a time zone") -> str:

@@ -38,7 +38,8 @@ class UuidAsText(SchemaPattern):
     foreign key, that have a name for a UUID (`names`, as whole words) or a default that makes one, on the server or in
     Python.
 
-    A guess: a column that a query compares with a text which holds no UUIDs. Not reported: other columns of these
+    A guess: a column that a query compares with a text which holds no UUIDs, or of which the source takes parts or asks
+    what only a text can do (`token[:8]`): the message names the place. Not reported: other columns of these
     lengths (hashes, codes), text outside of keys, columns whose type a TypeDecorator chooses.
 
     The change rewrites the table, fails on values that are no UUIDs, and makes drivers return `uuid.UUID` instead of
@@ -65,9 +66,10 @@ class UuidAsText(SchemaPattern):
         for table, column in checked_columns(schema):
             if holds_uuid(table, column, self.options.names):
                 has_foreign_key = len(linked.group(column).columns) > 1
+                as_text = _used_as_text(schema, column)
                 finding = self.finding(
                     at=column,
-                    message=f"{column.identifier} holds UUIDs as {column.type.display}",
+                    message=f"{column.identifier} holds UUIDs as {column.type.display}{as_text}",
                     remedy=_remedy(
                         column,
                         has_foreign_key,
@@ -81,7 +83,8 @@ class UuidAsText(SchemaPattern):
                 # A default alone, which nobody may use: without a model and a length any text may be there.
                 of_default = column.type.length is None and not names_any(column.name, self.options.names)
                 guess = of_default and not table.modelled
-                yield finding.but(guess=guess or self._joins_text(schema, linked.group(column).columns))
+                guess = guess or bool(as_text) or self._joins_text(schema, linked.group(column).columns)
+                yield finding.but(guess=guess)
 
     def _joins_text(self, schema: Schema, group: Sequence[Column]) -> bool:
         """Whether a query compares one of the columns with a text that holds no UUIDs, which would fail then."""
@@ -101,6 +104,12 @@ class UuidAsText(SchemaPattern):
         if table is None or column is None or column.type.name not in ("varchar", "bpchar", "text"):
             return False
         return not holds_uuid(table, column, self.options.names)
+
+
+def _used_as_text(schema: Schema, column: Column) -> str:
+    """Where the source does with it what a `uuid.UUID` refuses."""
+    places = schema.evidence.as_text.get(column.name, ()) if schema.evidence is not None else ()
+    return f"; {places[0]} uses it as a text, which uuid.UUID refuses: write str() there" if places else ""
 
 
 def holds_uuid(table: Table, column: Column, names: tuple[str, ...]) -> bool:

@@ -1,4 +1,4 @@
-"""Advice that commits says what the commit ends, or makes final, of the transaction that it splits."""
+"""Advice says what its commit ends or makes final, and what the block and other databases need."""
 
 from __future__ import annotations
 
@@ -76,3 +76,11 @@ def test_a_sentence_stays_a_sentence() -> None:
     deleted = step("DELETE FROM book", BOOK, advisory_lock=True)
     text = advice("unbatched-data-change", run(deleted))
     assert "Note: the commit releases" in text and "#" not in text
+
+
+@pytest.mark.parametrize("portable", [True, False])
+@pytest.mark.parametrize("batched", [True, False])
+def test_batches_and_other_databases(portable: bool, batched: bool) -> None:
+    text = advice("blocking-index-build", run(build(batched=batched), portable=portable))
+    assert ('dialect.name == "postgresql"' in text) is portable
+    assert ("behind the op.batch_alter_table block" in text) is batched

@@ -1,4 +1,7 @@
-"""What a commit in the middle of a revision ends or makes final: an autocommit block and batches begin with one."""
+"""What advice about a statement must say of its surroundings.
+
+An autocommit block and batches begin with a commit, which ends or makes final what the transaction did before.
+"""
 
 from __future__ import annotations
 
@@ -18,19 +21,30 @@ SAFE_LOCK = (
 _COMMITS = ("autocommit", "op.backfill", "transaction of its own", "transactions of their own")
 
 
-def with_commit_notes(advice: str, run: RevisionRun, statement: Statement) -> str:
-    """The advice, with what its commit would do to the rest of the transaction.
+def with_notes(advice: str, run: RevisionRun, statement: Statement) -> str:
+    """The advice, with what it would do to the rest of the transaction, of the block and of the project.
 
     Args:
-        advice: what to write instead of the statement; returned as it is if that commits nothing.
+        advice: what to write instead of the statement.
         run: of the revision.
         statement: the one that the advice replaces.
     """
-    if not statement.transactional or not any(word in advice for word in _COMMITS):
-        return advice
     # Code is pasted, sentences are read.
-    mark = "\n# " if advice.startswith(("op.", "with op.")) else " Note: "
-    return advice + "".join(f"{mark}{note}" for note in commit_notes(run, statement))
+    is_code = advice.startswith(("op.", "with op."))
+    commits = statement.transactional and any(word in advice for word in _COMMITS)
+    notes = [*(commit_notes(run, statement) if commits else ()), *(_code_notes(run, statement) if is_code else ())]
+    mark = "\n# " if is_code else " Note: "
+    return advice + "".join(f"{mark}{note}" for note in notes)
+
+
+def _code_notes(run: RevisionRun, statement: Statement) -> Iterator[str]:
+    if statement.batched:
+        yield "behind the op.batch_alter_table block: inside, op.execute runs before the block's own operations."
+    if run.portable:
+        yield (
+            "SQLite has none of this: if the revisions run there, too, put it under "
+            'if op.get_bind().dialect.name == "postgresql", and the present lines under else.'
+        )
 
 
 def commit_notes(run: RevisionRun, statement: Statement) -> Iterator[str]:
