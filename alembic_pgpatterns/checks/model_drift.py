@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from alembic_pgpatterns.autogenerate.target.adoption import accepted_by_files
@@ -22,6 +23,7 @@ from alembic_pgpatterns.schema.catalog.difference import (
     CONSTRAINTS,
     Difference,
     label_differences,
+    label_of,
     nameless_constraints,
     sequence_differences,
     table_differences,
@@ -152,10 +154,23 @@ def drifts_between(
         left_out: tells of each difference whether env.py keeps autogenerate from looking at it.
     """
     items = [item for item in _all(models, head) if not settings.excludes(item.table.schema, item.table.name)]
+    missing_keys = _parts_of_missing_keys(models, head)
     hidden = left_out(items) if left_out is not None else [False] * len(items)
     for item, is_hidden in zip(items, hidden, strict=True):
         if not is_hidden:
-            yield _drift(item, _place(item, head), plugin)
+            drift = _drift(item, _place(item, head), plugin)
+            yield replace(drift, restated=item.object in missing_keys)
+
+
+def _parts_of_missing_keys(models: Schema, head: Schema) -> frozenset[str]:
+    """The primary keys of tables that have none at head, and their columns."""
+    result: set[str] = set()
+    for table in models.tables:
+        other, key = head.table(table.name), table.primary_key
+        if other is not None and other.primary_key is None and key is not None:
+            columns = (table.column(name) for name in key.columns)
+            result |= {label_of(key), *(column.identifier for column in columns if column is not None)}
+    return frozenset(result)
 
 
 def _place(item: Difference, head: Schema) -> Location | None:
@@ -295,4 +310,6 @@ def _is_wider(type_: str, other: str) -> bool:
         return False
     if narrow.names[-1] == "varchar" and wide.names[-1] in ("varchar", "text"):
         return not wide.modifiers or bool(narrow.modifiers and wide.modifiers >= narrow.modifiers)
+    if narrow.names[-1] == "text" and wide.names[-1] == "varchar":
+        return not wide.modifiers
     return wide.names[-1] in WIDER.get(narrow.names[-1], ())

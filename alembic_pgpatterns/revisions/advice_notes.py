@@ -32,13 +32,16 @@ def with_notes(advice: str, run: RevisionRun, statement: Statement) -> str:
     # Code is pasted, sentences are read.
     is_code = advice.startswith(("op.", "with op."))
     commits = statement.transactional and any(word in advice for word in _COMMITS)
-    notes = [*(commit_notes(run, statement) if commits else ()), *(_code_notes(run, statement) if is_code else ())]
+    notes = [
+        *(commit_notes(run, statement) if commits else ()),
+        *(_code_notes(advice, run, statement) if is_code else ()),
+    ]
     mark = "\n# " if is_code else " Note: "
     return advice + "".join(f"{mark}{note}" for note in notes)
 
 
-def _code_notes(run: RevisionRun, statement: Statement) -> Iterator[str]:
-    if statement.batched:
+def _code_notes(advice: str, run: RevisionRun, statement: Statement) -> Iterator[str]:
+    if statement.batched and not advice.startswith('op.execute("SET '):  # that has to come before them
         yield "behind the op.batch_alter_table block: inside, op.execute runs before the block's own operations."
     if run.portable:
         yield (

@@ -204,7 +204,8 @@ class Environment:
 class Drift:
     """A difference between the models and one database at head. ``table``: the table that it belongs to.
 
-    ``harmless``: the database accepts everything that the models write. ``remedy``: what to do, if it is not that
+    ``harmless``: the database accepts everything that the models write. ``restated``: missing-primary-key says it of
+    the head. ``remedy``: what to do, if it is not that
     autogenerate writes the missing revision. ``side``: "models" or "head", if only that one has the object. ``values``:
     what differs, without the object's name.
     """
@@ -217,6 +218,7 @@ class Drift:
     remedy: str | None = None
     side: Literal["models", "head", ""] = ""
     values: str = ""
+    restated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

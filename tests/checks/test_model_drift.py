@@ -46,6 +46,8 @@ from alembic_pgpatterns.schema.model import (
         ("type", "integer", "not a type", False),
         ("type", "character varying(9)[]", "text", False),
         ("type", "text", "character varying(9)", False),
+        ("type", "text", "character varying", True),
+        ("type", "character varying", "text", True),
         ("type", "smallint", "integer", True),
         ("type", "smallint", "bigint", True),
         ("type", "integer", "smallint", False),
@@ -114,6 +116,21 @@ def test_a_serial_column_that_is_an_identity_column_at_head_is_said_once() -> No
     (default,) = drifts(table(column(default="now()")), table(column()))
     assert default.message == "column public.t.c: default is now() in the models, none at head"
     assert not default.harmless
+
+
+def test_a_primary_key_that_the_head_lacks_is_said_of_the_table() -> None:
+    open_parts = (column("a", "integer"), column("b", "integer"))
+    parts = tuple(replace(part, nullable=False) for part in open_parts)
+    key = Key(TABLE, "t_pkey", ("a",), True)
+    listed = drifts(table(*parts, primary_key=key), table(*open_parts))
+    assert {item.object: item.restated for item in listed} == {
+        "public.t.t_pkey": True,
+        "public.t.a nullability": True,
+        "public.t.b nullability": False,
+    }
+    # Where the head has another key, that is no finding of the table's.
+    other = table(*parts, primary_key=replace(key, columns=("b",)))
+    assert not any(item.restated for item in drifts(table(*parts, primary_key=key), other))
 
 
 def test_a_table_that_is_not_at_head_is_one_drift_and_others_follow() -> None:

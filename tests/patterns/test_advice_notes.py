@@ -84,3 +84,8 @@ def test_batches_and_other_databases(portable: bool, batched: bool) -> None:
     text = advice("blocking-index-build", run(build(batched=batched), portable=portable))
     assert ('dialect.name == "postgresql"' in text) is portable
     assert ("behind the op.batch_alter_table block" in text) is batched
+
+
+def test_a_timeout_is_set_before_the_operations_of_a_block() -> None:
+    added = step("ALTER TABLE book ADD x int", BOOK, locks=[(EXCLUSIVE, BOOK)], batched=True, lock_timeout=0)
+    assert "behind the op.batch_alter_table block" not in advice("missing-lock-timeout", run(added))

@@ -12,7 +12,7 @@ from alembic_pgpatterns.findings.causes import by_cause
 from alembic_pgpatterns.patterns import Finding, registry
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.remedies.sql import sql
-from alembic_pgpatterns.schema.model import Column, DataType, Schema
+from alembic_pgpatterns.schema.model import Column, DataType, Key, Location, Name, Origin, Schema, Table
 from tests.patterns.handmade import column
 from tests.patterns.handmade_runs import BOOK, of
 
@@ -66,3 +66,23 @@ def test_a_flag_without_a_default_needs_a_decision() -> None:
     (finding,) = found("nullable-flag", replace(column("active", "bool"), nullable=True, python_default=None))
     assert isinstance(finding.remedy, Advice)
     assert "INSERT" in finding.remedy.text
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_quoted_name_whose_line_is_known(declared: bool) -> None:
+    origin = Origin(Location("models.py", 3)) if declared else Origin()
+    (finding,) = found("quoted-identifier", replace(column("recipeCuisine", "text"), origin=origin))
+    assert finding.guess is declared
+
+
+@pytest.mark.parametrize(
+    ("table", "rows", "guess"), [("book", None, True), ("event", None, False), ("book", 2_000_000, False)]
+)
+def test_random_keys_of_a_table_that_nothing_says_is_large(table: str, rows: int | None, guess: bool) -> None:
+    name, origin = Name("public", table), Origin(info={"rows": rows} if rows else {})
+    made = replace(column("id", "uuid", default="gen_random_uuid()"), table=name)
+    key = Key(name, "pk", ("id",), True)
+    item = Table(name, columns=(made,), primary_key=key, origin=origin)
+    schema = Schema("database", (item,), server_version=18, evidence=Evidence("source"))
+    (finding,) = registry()["random-uuid-primary-key"]().detect(schema)  # type: ignore[attr-defined]
+    assert finding.guess is guess

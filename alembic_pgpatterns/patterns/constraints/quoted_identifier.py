@@ -22,7 +22,8 @@ class QuotedIdentifier(SchemaPattern):
 
     Schemas, tables, columns, views, sequences, functions,
     constraints and indexes are checked. The name of a constraint or index alone is a guess, because queries do not
-    write it; so is a reserved word, such as `user`, of a table that the models have: SQLAlchemy knows it.
+    write it; so is a reserved word, such as `user`, of a table that the models have, and any name of a table or column
+    whose line in the models is known: SQLAlchemy writes the quotes, and other code has the name, too.
 
     Not reported: names made from a quoted table or column name, such as `"Account_pkey"` (the table is reported);
     indexes behind constraints, sequences behind columns; triggers.
@@ -52,12 +53,17 @@ class QuotedIdentifier(SchemaPattern):
                     cause=name,
                 )
                 of_constraint = isinstance(at, Key | ForeignKey | Check | Exclusion | Index)
-                yield finding.but(guess=of_constraint or (_is_word(name) and _is_modelled(schema, at)))
+                is_known = _is_declared(at) or (_is_word(name) and _is_modelled(schema, at))
+                yield finding.but(guess=of_constraint or is_known)
 
 
 def _is_word(name: str) -> bool:
     """Whether only that it is a reserved word makes it need quotes."""
     return _PLAIN.fullmatch(name) is not None and name == name.lower()
+
+
+def _is_declared(at: Identified) -> bool:
+    return isinstance(at, Table | Column) and at.origin.location is not None
 
 
 def _is_modelled(schema: Schema, at: Identified) -> bool:

@@ -24,8 +24,11 @@ class ModelDrift(HistoryPattern):
     schemas are created on a server and read from its catalog, so differences in spelling do not matter.
 
     If the database accepts everything that the models write (it has a default that the models lack, a wider type, or
-    another comment), the finding is an info. Not reported: tables that the models do not name, and rules and policies
-    on tables for which the models declare none.
+    another comment), the finding is an info. A guess: a primary key that the head lacks, and NOT NULL of its
+    columns, which missing-primary-key says.
+
+    Not reported: tables that the models do not name, and rules and policies on tables for which the models declare
+    none.
     """
 
     fold = Fold.NONE
@@ -54,7 +57,7 @@ class ModelDrift(HistoryPattern):
             advice = _advice(drift)
             severity = Severity.INFO if drift.harmless else None
             finding = self.finding(spot, drift.message, advice, severity=severity, cause=_cause(drift, behind))
-            yield finding if drift.location is not None else finding.but(location=None)
+            yield finding.but(guess=drift.restated, location=finding.location if drift.location is not None else None)
 
 
 def _advice(drift: Drift) -> Advice:

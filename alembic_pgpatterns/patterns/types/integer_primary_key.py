@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import Linked, Obstacles, checked_columns, together
-from alembic_pgpatterns.patterns._growth import MANY, grows_by_itself, looks_like_a_list, rows_of
+from alembic_pgpatterns.patterns._growth import MANY, looks_like_a_list, rows_of
 from alembic_pgpatterns.patterns.types._whole import LARGEST, Feeding, feeding_sequences, widened
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Schema, Table
 
@@ -24,9 +24,8 @@ class IntegerPrimaryKey(SchemaPattern):
     indexes concurrently, then swap the columns in one short transaction.
 
     A short list (few columns, referenced by others, with a unique name or filled by revisions, and no code that adds
-    rows) is only an info, and a guess. Where the application's source is known, so is each table for which nothing
-    speaks for a thousand million rows: no known number of rows above a million, and no name of what programs fill by
-    themselves, such as events, jobs and messages.
+    rows) is only an info, and a guess. Where the application's source is known, each table is a guess of which no
+    number of rows above a million is known: a name such as `event` does not say that there will be two billion.
 
     Not reported: keys that do not count up, such as codes and years, and a link table's keys, which change with the
     tables they reference.
@@ -71,7 +70,7 @@ def _may_end(schema: Schema, table: Table) -> bool:
     rows = rows_of(table)
     if rows is not None:
         return rows >= MANY
-    return schema.evidence is None or grows_by_itself(table)
+    return schema.evidence is None
 
 
 def is_counted_key(table: Table, column: Column, feeding: Feeding) -> bool:

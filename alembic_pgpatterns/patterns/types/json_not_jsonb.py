@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.evidence.model import QueryShape
+from alembic_pgpatterns.evidence.model import QueryShape, Use
 from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import checked_columns
 from alembic_pgpatterns.remedies.model import Advice
@@ -55,18 +55,19 @@ class JsonNotJsonb(SchemaPattern):
 
 
 def _is_read_whole(schema: Schema, column: Column) -> bool:
-    """Whether queries of the table are known, and none has the column in a condition, an order or a group.
+    """Whether the application's queries are known, and none has the column in a condition, an order or a group.
 
     Not in models, of which autogenerate asks: a new column costs nothing to change.
     """
-    if schema.evidence is None or schema.source == "models":
+    if schema.evidence is None or not schema.evidence.shapes or schema.source == "models":
         return False
     shapes = schema.evidence.of_table(column.table.schema, column.table.name)
-    return bool(shapes) and not any(shape.distinct or column.name in _looked_into(shape) for shape in shapes)
+    return not any(shape.distinct or column.name in _looked_into(shape) for shape in shapes)
 
 
 def _looked_into(shape: QueryShape) -> frozenset[str]:
-    keys = {item.column for item in shape.conditions} | {item.column for item in shape.order}
+    conditions = (item for item in shape.conditions if item.use not in (Use.IS_NULL, Use.IS_NOT_NULL))
+    keys = {item.column for item in conditions} | {item.column for item in shape.order}
     return frozenset(keys | {*shape.grouped} | {name for _, name in shape.aggregates})
 
 

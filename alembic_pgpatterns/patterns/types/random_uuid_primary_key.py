@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import checked_columns
+from alembic_pgpatterns.patterns._growth import MANY, grows_by_itself, rows_of
 from alembic_pgpatterns.patterns._words import names_any
 from alembic_pgpatterns.remedies.model import Advice, Remedy, SetDefault
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Schema, Table
@@ -41,12 +42,16 @@ class RandomUuidPrimaryKey(SchemaPattern):
     Found in the server's default and, in models, in a Python default of `uuid.uuid4`. Existing values stay as they are;
     old and new ones work in one column.
 
+    A guess where the application's source is known and nothing says that the index outgrows the memory: no known number
+    of rows above a million, and no name of what programs fill by themselves, such as events and messages.
+
     Not reported: UUIDs of version 1, 6 or 7, UUIDs made elsewhere, random UUIDs that are no primary key, and values
     that must be hard to guess (option `secrets`), because version 7 reveals when a value was made.
     """
 
     severity = Severity.INFO
     action = Action.SUGGEST
+    weighs_queries = True
     not_when = "A version 7 UUID reveals when its row was made: keep random ones if a key or that moment is a secret."
     Options = RandomUuidPrimaryKeyOptions
     references = (
@@ -79,12 +84,13 @@ class RandomUuidPrimaryKey(SchemaPattern):
             if key is not None and column.name in key.columns and column.type.name == "uuid" and not column.type.array:
                 source = _random_source(column)
                 if source is not None and not self._is_secret(table, column):
-                    yield self.finding(
+                    finding = self.finding(
                         at=column,
                         message=f"{column.identifier} is a random UUID, made by {source}",
                         remedy=self._remedy(column),
                         cause=source,  # how a project makes its keys is decided once
                     )
+                    yield finding.but(guess=_stays_in_memory(schema, table))
 
     def _remedy(self, column: Column) -> Remedy:
         if _made_in_python(column) is not None:
@@ -100,6 +106,14 @@ class RandomUuidPrimaryKey(SchemaPattern):
             )
         old = column.default if isinstance(column.default, str) else None
         return SetDefault(column.table, column.name, "uuidv7()", old)
+
+
+def _stays_in_memory(schema: Schema, table: Table) -> bool:
+    """Whether nothing says that its index outgrows the memory: no number of rows, and no name of what programs fill."""
+    rows = rows_of(table)
+    if rows is not None:
+        return rows < MANY
+    return schema.evidence is not None and not grows_by_itself(table)
 
 
 def _random_source(column: Column) -> str | None:
