@@ -86,3 +86,13 @@ def test_random_keys_of_a_table_that_nothing_says_is_large(table: str, rows: int
     schema = Schema("database", (item,), server_version=18, evidence=Evidence("source"))
     (finding,) = registry()["random-uuid-primary-key"]().detect(schema)  # type: ignore[attr-defined]
     assert finding.guess is guess
+
+
+def test_flags_that_nobody_fills_have_another_cause() -> None:
+    flags = (
+        column(name, "bool", python_default=value)
+        for name, value in (("shown", "True"), ("done", None), ("on", "False"))
+    )
+    said = by_cause(found("nullable-flag", *(replace(flag, nullable=True) for flag in flags)))
+    assert [len(item.also) for item in said] == [1, 0]
+    assert isinstance(said[1].remedy, Advice)

@@ -40,7 +40,7 @@ class NullableFlag(SchemaPattern):
     severity = Severity.INFO
     action = Action.SUGGEST
     Options = NullableFlagOptions
-    fold = Fold.ALL
+    fold = Fold.TABLE
     not_when = "Leave it if null has a meaning of its own, such as 'not asked yet'."
     references = (
         "https://www.postgresql.org/docs/current/ddl-constraints.html#DDL-CONSTRAINTS-NOT-NULL",
@@ -67,6 +67,8 @@ class NullableFlag(SchemaPattern):
                     at=column,
                     message=f"{column.identifier} is a boolean that allows null",
                     remedy=_remedy(column),
+                    # What the fix of one says does not hold for the other.
+                    cause="nobody fills it" if _is_never_filled(column) else "filled",
                 )
 
     def _is_open(self, column: Column) -> bool:
@@ -77,7 +79,7 @@ class NullableFlag(SchemaPattern):
 
 def _remedy(column: Column) -> Remedy:
     remedy = SetNotNull(column.table, column.name, _fill(column))
-    if column.default is None and column.python_default is None and not column.required_by_model:
+    if _is_never_filled(column) and not column.required_by_model:
         return Advice(
             "Decide what a row without a value means. Then give the model that default and nullable=False, fill the "
             f"rows in which {quote(column.name)} is null, and SET NOT NULL: alone that would refuse every INSERT that "
@@ -86,6 +88,11 @@ def _remedy(column: Column) -> Remedy:
     if column.required_by_model:
         return Advice(f"The models say NOT NULL already, and no revision does it: {'; '.join(sql(remedy))}.")
     return remedy
+
+
+def _is_never_filled(column: Column) -> bool:
+    """Whether neither the server nor the models have a default; from the catalog alone that is not known."""
+    return column.default is None and column.python_default is None
 
 
 def _fill(column: Column) -> str | None:
