@@ -34,7 +34,7 @@ class DryRun:
 
     ``new``: findings that the revisions brought. ``lost``: what their downgrade did not restore. ``plans``: what each
     file does to existing tables, in each database. ``unseen``: why that is not known.
-    ``one_way``: why nothing ran down, where a file has no function for it.
+    ``one_way``: why nothing ran down, where a file has no function for it. ``without_env_py``: why env.py was not used.
     ``schemas``: what each database holds with the revisions, by its name on the server.
     """
 
@@ -43,6 +43,7 @@ class DryRun:
     plans: tuple[Plan, ...] = ()
     unseen: str | None = None
     one_way: str | None = None
+    without_env_py: str | None = None
     schemas: Mapping[str, Schema] = field(default_factory=dict)
 
 
@@ -89,6 +90,7 @@ def dry_run(at: RunAt, identifiers: Sequence[str], *, watched: bool = False, dow
         lost=tuple(dict.fromkeys(lost)),
         plans=plans(runs, of_runs),
         one_way=one_way,
+        without_env_py=result.own_environment,
         unseen=UNWATCHED if watched and run.server.log is None else None,
         schemas={name: state.schema for name, state in upgraded.items()},
     )

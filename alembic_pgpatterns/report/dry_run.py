@@ -24,6 +24,11 @@ def lines_of(outcome: DryRun, names: Sequence[str], server: Server) -> Iterator[
     version = f"{server.version // 10000}.{server.version % 10000}"
     ways = "up, down and up again" if outcome.one_way is None else "up"
     yield f"pgpatterns: {one_line(', '.join(names))}: {ways} on PostgreSQL {version}."
+    if outcome.without_env_py is not None:
+        yield (
+            "pgpatterns: warning: env.py failed, so the revisions ran without what it does (a search_path, a role): "
+            f"{one_line(outcome.without_env_py)}"
+        )
     if outcome.one_way is not None:
         yield f"pgpatterns: nothing was run down: {one_line(outcome.one_way)}"
     several = len(outcome.plans) > 1

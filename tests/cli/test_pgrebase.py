@@ -72,6 +72,16 @@ def test_one_line_of_one_file_changes(branches: Project) -> None:
     assert (again.returncode, again.stdout) == (0, "Nothing to do: the history has one head.\n")
 
 
+def test_an_env_py_that_fails_here_is_named(branches: Project) -> None:
+    """The revisions run all the same, and so the order can be proven."""
+    path = branches.folder / "migrations/env.py"
+    path.write_text(path.read_text().replace("def run_online", "raise KeyError('TOKEN')\n\n\ndef run_online", 1))
+    run = branches.alembic("pgrebase", "right2")
+    assert run.returncode == 0, run.stderr
+    said = " ".join(run.stdout.split())
+    assert "warning: env.py failed, so the revisions ran without what it does" in said and "env.py:" in said, said
+
+
 def git(folder: Path, *arguments: str) -> None:
     identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
     subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True)
