@@ -43,16 +43,20 @@ def value_for(name: str, kind: str = "", limits: Mapping[str, Any] | None = None
     return next((value for part, value in _PARTS if part in words), MADE_UP)
 
 
-def other_value_for(name: str) -> str | None:
+def other_value_for(name: str, length: int = 0) -> str | None:
     """A value in place of one that the application refuses: its own default, or the last one that was made up.
 
     Args:
         name: of the variable.
+        length: how many characters it is to have; 0: any number.
 
     Returns:
         The value; None if none is left to be tried, or if the user has set the variable.
     """
     current = os.environ.get(name)
+    long = (MADE_UP * (length // len(MADE_UP) + 1))[:length]
+    if length and (current is None or (is_made_up(current) and current != long)):
+        return long
     if current is None:
         return value_for(name)
     rest = MADE_UP_VALUES[MADE_UP_VALUES.index(current) + 1 :] if current in MADE_UP_VALUES else ()

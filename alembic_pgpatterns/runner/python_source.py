@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -57,12 +57,23 @@ def read_source(text: str) -> PythonSource:
         return PythonSource(variables={ALL_VARIABLES})
     source = PythonSource()
     read_by_name: set[int] = set()
-    for node in ast.walk(tree):  # parents come before what is in them
-        _read(node, source, read_by_name)
+    nodes = list(ast.walk(tree))  # parents come before what is in them
+    environments = _ENVIRONMENTS | {name for node in nodes for name in _other_names(node)}
+    for node in nodes:
+        _read(node, source, read_by_name, environments)
     return source
 
 
-def _read(node: ast.AST, source: PythonSource, read_by_name: set[int]) -> None:
+def _other_names(node: ast.AST) -> Iterator[str]:
+    """``env`` of ``env = os.getenv`` and of ``env = os.environ.get``."""
+    if isinstance(node, ast.Assign):
+        value = node.value
+        reader = value.value if isinstance(value, ast.Attribute) and value.attr == "get" else value
+        if last_name(reader) in _ENVIRONMENTS:
+            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+
+
+def _read(node: ast.AST, source: PythonSource, read_by_name: set[int], environments: Collection[str]) -> None:
     if isinstance(node, ast.Import | ast.ImportFrom):
         _import(node, source)
     elif isinstance(node, ast.Name | ast.Attribute):
@@ -75,7 +86,7 @@ def _read(node: ast.AST, source: PythonSource, read_by_name: set[int]) -> None:
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
         source.texts.append(node.value)
     elif isinstance(node, ast.Call | ast.Subscript):
-        _variable(node, source, read_by_name)
+        _variable(node, source, read_by_name, environments)
         if isinstance(node, ast.Call):
             _call(node, source)
 
@@ -100,7 +111,9 @@ def _reads_settings(name: str) -> bool:
     return name in _READERS_OF_SETTINGS or "dotenv" in name
 
 
-def _variable(node: ast.Call | ast.Subscript, source: PythonSource, read_by_name: set[int]) -> None:
+def _variable(
+    node: ast.Call | ast.Subscript, source: PythonSource, read_by_name: set[int], environments: Collection[str]
+) -> None:
     """Note a variable that is read by its name: ``environ["A"]``, ``environ.get("A")``, ``getenv("A")``."""
     if isinstance(node, ast.Subscript):
         holder, key = node.value, node.slice
@@ -108,7 +121,7 @@ def _variable(node: ast.Call | ast.Subscript, source: PythonSource, read_by_name
         holder, key = node.func, node.args[0] if node.args else node
         if isinstance(holder, ast.Attribute) and holder.attr == "get":
             holder = holder.value
-    if last_name(holder) in _ENVIRONMENTS and isinstance(key, ast.Constant) and isinstance(key.value, str):
+    if last_name(holder) in environments and isinstance(key, ast.Constant) and isinstance(key.value, str):
         source.variables.add(key.value)
         read_by_name.add(id(holder))
 

@@ -13,6 +13,7 @@ _REFUSES = re.compile(
     r"(?i)\b(?:must|should|cannot|may not|not allowed|reject\w*|refus\w*|insecure|unsafe|weak\w*|default|placeholder"
     r"|chang\w+|replac\w+|invalid|too short|at least|minimum|characters|entropy|requires?|required|empty|unset)\b"
 )
+_LENGTH = re.compile(r"(?i)\b([1-9]\d{1,2})\W+(?:\w+\W+){0,2}?(?:char\w*|bytes?|letters|digits|symbols)\b")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)+")
 
 
@@ -32,7 +33,9 @@ def refused_values(error: BaseException, message: str) -> Iterator[tuple[str, st
     names = [word for word in words if word in variables]
     names += variables_of_fields(word.lower() for word in words if word not in names)
     for name in names:
-        value = other_value_for(name)
+        lines = [line for line in message.splitlines() if name in line.upper()]
+        lengths = [int(found.group(1)) for line in lines if (found := _LENGTH.search(line))]
+        value = other_value_for(name, max(lengths, default=0))
         if value is not None:
             yield name, value
             return

@@ -391,6 +391,32 @@ def test_the_variable_that_a_condition_is_about(tmp_path: Path, monkeypatch: pyt
     assert not dict(missing(fails_in(tmp_path, READER.replace("dict(os.environ)", "{}"), monkeypatch)))
 
 
+CHECKED = """
+import os
+env = os.getenv
+config = {"SHOP_SECRET_KEY": env("SHOP_SECRET_KEY", ""), "SHOP_OWNER_EMAIL": env("SHOP_OWNER_EMAIL")}
+errors = []
+if len(config.get("SHOP_SECRET_KEY", "")) < 64:
+    errors.append("x SHOP_SECRET_KEY must be >= 64 characters (use secrets.token_hex(64))")
+if not config.get("SHOP_OWNER_EMAIL"):
+    errors.append("x SHOP_OWNER_EMAIL is required")
+if errors:
+    raise RuntimeError("start failed:\\n" + "\\n".join(errors))
+"""
+
+
+def test_settings_that_a_check_of_the_whole_configuration_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The source reads the environment by another name, and checks all at once."""
+    for expected in ("SHOP_OWNER_EMAIL", "SHOP_SECRET_KEY"):
+        found = dict(missing(fails_in(tmp_path, CHECKED, monkeypatch)))
+        assert list(found) == [expected]
+        monkeypatch.setenv(expected, found[expected])
+    assert len(found["SHOP_SECRET_KEY"]) == 64
+    exec(CHECKED, {})
+
+
 REFUSED = [
     ("secret_key: the placeholder is rejected in every environment", {"SHOP_SECRET_KEY"}),
     ("SHOP_SECRET_KEY must be changed", {"SHOP_SECRET_KEY"}),
