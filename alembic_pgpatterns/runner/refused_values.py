@@ -34,7 +34,7 @@ def refused_values(error: BaseException, message: str) -> Iterator[tuple[str, st
     names += variables_of_fields(word.lower() for word in words if word not in names)
     for name in names:
         lines = [line for line in message.splitlines() if name in line.upper()]
-        lengths = [int(found.group(1)) for line in lines if (found := _LENGTH.search(line))]
+        lengths = [int(length.group(1)) for line in lines if (length := _LENGTH.search(line))]
         value = other_value_for(name, max(lengths, default=0))
         if value is not None:
             yield name, value

@@ -13,8 +13,8 @@ from sqlalchemy.engine import URL
 from alembic_pgpatterns.runner.drivers import ASYNC_DRIVERS, usable_driver
 
 PLAIN = "{url}"
-_OF_SETTINGS = re.compile(r"postgresql(?:\+\w+)?://postgres[:@]")
-"""How a URL begins that the setting `env` gave: the scratch server's own user."""
+_OF_SETTINGS = re.compile(r"postgresql(?:\+\w+)?://(?:postgres[:@]|pgpatterns@localhost/)")
+"""How a URL begins that the setting `env` gave: the scratch server's own user, or that of `supplies.postgresql_url`."""
 # psycopg may be there for our sake alone. Who has asyncpg wants it.
 _IN_ORDER = ("psycopg2", "asyncpg", "psycopg", "pg8000")
 _SYNCHRONOUS = ("psycopg2", "psycopg", "pg8000")

@@ -15,6 +15,7 @@ import sqlalchemy
 
 from alembic_pgpatterns.output.secrets import MADE_UP, MADE_UP_KEY, without_secrets
 from alembic_pgpatterns.runner.missing_settings import missing, settings_to_add
+from alembic_pgpatterns.runner.supplies import postgresql_url
 
 
 @pytest.mark.parametrize(
@@ -217,6 +218,8 @@ def test_a_given_url_whose_driver_does_not_fit(monkeypatch: pytest.MonkeyPatch, 
 
     synchronous = given.replace("postgresql:", "postgresql+psycopg2:")
     assert wanted(synchronous, create_async_engine) == {"SHOP_URL": "{url+asyncpg}"}
+    made_up = postgresql_url("psycopg2").render_as_string()
+    assert wanted(made_up, create_async_engine) == {"SHOP_URL": "{url+asyncpg}"}
     with_driver = given.replace("postgresql:", "postgresql+asyncpg:")
     assert wanted(with_driver, lambda url: create_engine(url).connect()) in (
         {"SHOP_URL": "{url}"},
