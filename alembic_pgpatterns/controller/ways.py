@@ -16,7 +16,8 @@ from alembic_pgpatterns.controller.model_search import holds_module, roots_of
 from alembic_pgpatterns.controller.statement_names import search_path, strings
 from alembic_pgpatterns.runner.messages import EnvResult, Failure, Need
 from alembic_pgpatterns.runner.needs import PLACEHOLDER, WITHOUT_URL
-from alembic_pgpatterns.runner.supplies import PATH_OPTION, postgresql_url
+from alembic_pgpatterns.runner.supplies import PATH_OPTION
+from alembic_pgpatterns.runner.url_drivers import postgresql_url
 from alembic_pgpatterns.server.command import REVISION, takes_revision
 from alembic_pgpatterns.server.protocol import Server
 

@@ -20,7 +20,8 @@ from alembic_pgpatterns.runner.environment_reads import modes
 from alembic_pgpatterns.runner.messages import Need
 from alembic_pgpatterns.runner.missing_files import missing_file
 from alembic_pgpatterns.runner.settings_classes import settings_variables
-from alembic_pgpatterns.runner.supplies import Lent, asked_options, postgresql_url
+from alembic_pgpatterns.runner.supplies import Lent, asked_options
+from alembic_pgpatterns.runner.url_drivers import postgresql_url
 
 URL_OPTION = "sqlalchemy.url"
 WITHOUT_URL = "without_url"

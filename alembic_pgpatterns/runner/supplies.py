@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.engine import url as url_module
 
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.runner.url_drivers import postgresql_url
 
 PATH_OPTION = "prepend_sys_path"
 
@@ -155,11 +156,6 @@ def _asynchronous_replaced(driver: str) -> Iterator[None]:
 
 def _is_sqlite(name_or_url: Any) -> bool:
     return str(name_or_url).startswith("sqlite")
-
-
-def postgresql_url(driver: str, database: str = "pgpatterns") -> URL:
-    """A URL of PostgreSQL. It leads nowhere, and need not: connections are redirected."""
-    return URL.create(f"postgresql+{driver}", username="pgpatterns", host="localhost", database=database)
 
 
 def _database(url: URL) -> str:

@@ -1,4 +1,4 @@
-"""The driver in the URLs that the settings give a project: the one that its environment has, and that it asks for."""
+"""The URLs that the settings give a project, with the driver that its environment has, and that it asks for."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import exc
 from sqlalchemy.engine import URL
+from sqlalchemy.engine.url import make_url
 
 from alembic_pgpatterns.runner.drivers import ASYNC_DRIVERS, usable_driver
 
 PLAIN = "{url}"
-_OF_SETTINGS = re.compile(r"postgresql(?:\+\w+)?://(?:postgres[:@]|pgpatterns@localhost/)")
-"""How a URL begins that the setting `env` gave: the scratch server's own user, or that of `supplies.postgresql_url`."""
+_USER = "pgpatterns"
+_GIVEN_TO = frozenset({_USER, "postgres"})
+"""Who connects by a URL of the settings: nobody, or the scratch server's own user."""
 # psycopg may be there for our sake alone. Who has asyncpg wants it.
 _IN_ORDER = ("psycopg2", "asyncpg", "psycopg", "pg8000")
 _SYNCHRONOUS = ("psycopg2", "psycopg", "pg8000")
@@ -36,9 +38,18 @@ def _word(drivers: Sequence[str]) -> str:
     return PLAIN if driver == _default() else f"{{url+{driver}}}"
 
 
+def postgresql_url(driver: str, database: str = "pgpatterns") -> URL:
+    """A URL of PostgreSQL. It leads nowhere, and need not: connections are redirected."""
+    return URL.create(f"postgresql+{driver}", username=_USER, host="localhost", database=database)
+
+
 def is_given_url(value: object) -> bool:
     """Whether the settings have given this URL."""
-    return bool(_OF_SETTINGS.match(str(value)))
+    try:
+        url = make_url(str(value))
+    except (exc.ArgumentError, ValueError):
+        return False
+    return url.get_backend_name() == "postgresql" and url.username in _GIVEN_TO
 
 
 def other_urls(error: BaseException, text: str) -> Iterator[tuple[str, str]]:

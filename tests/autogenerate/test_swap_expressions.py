@@ -138,6 +138,17 @@ def test_what_has_changed_since_stops_the_swap(make_project, new_database) -> No
     assert project.clean() and content(database) == rows
 
 
+def revised_beside(project, database, statement, undo):
+    """The words of what autogenerate writes while an object is there; the revision is taken away again."""
+    database.execute(statement)
+    files = set(project.versions())
+    text = "".join(project.revise("types"))
+    for path in set(project.versions()) - files:
+        path.unlink()
+    database.execute(undo)
+    return " ".join(text.replace("#", " ").split())
+
+
 REFUSED = (
     ("CREATE INDEX found ON task (lower(state))", "DROP INDEX found", "index found"),
     (
@@ -165,15 +176,9 @@ def test_what_postgresql_refuses_with_the_cast_too_is_named_first(make_project, 
     project.configure('include_object=lambda o, name, kind, *more: name not in ("found", "open")')
     project.models(bare.replace("Text", 'Enum("new", "old", name="task_state")'))
     for statement, undo, named in REFUSED:
-        database.execute(statement)
-        files = set(project.versions())
-        upgrade = "".join(project.revise("types")).partition("def downgrade")[0]
-        text = " ".join(upgrade.replace("#", " ").split())
+        text = revised_beside(project, database, statement, undo).partition("def downgrade")[0]
         assert f"because of: {named}, which PostgreSQL refuses with the new type (" in text, named
         assert "change the models so that it fits the new type" in text and "CREATE TRIGGER" not in text
-        for path in set(project.versions()) - files:
-            path.unlink()
-        database.execute(undo)
     assert "CREATE TRIGGER" in "".join(project.revise("types"))
 
 
@@ -208,13 +213,8 @@ def test_what_a_text_would_break_is_named(make_project, new_database) -> None:
         Column("n", Integer))"""
     project = started(make_project, database, bare, "SELECT 1", "SELECT 1")
     for statement, undo, column, named in TO_TEXT:
-        database.execute(statement)
-        files = set(project.versions())
         project.models(bare.replace({"state": f", {kind}", "n": ", Integer"}[column], ", Text"))
-        assert named in " ".join("".join(project.revise("types")).replace("#", " ").split()), named
-        for path in set(project.versions()) - files:
-            path.unlink()
-        database.execute(undo)
+        assert named in revised_beside(project, database, statement, undo), named
 
 
 def test_one_object_that_reads_two_columns_asks_for_two_revisions(make_project, new_database) -> None:
