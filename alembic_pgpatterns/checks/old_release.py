@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -78,6 +77,7 @@ def read_old_release(config: Any, settings: Settings, progress: Progress, refere
     with _files(root, reference) as copy:
         old = _config_in(config, root, copy)  # before the current folder, which its paths may start from, is another
         with _standing_in(root, copy), Project(old, settings) as project, open_server(settings) as server:
+            project.request("release", str(root), str(copy))
             models = _read(RunContext(project, settings, progress).on(server))
         workload = _workload(settings, root, copy)
     if not models:
@@ -131,23 +131,13 @@ def _files(root: Path, reference: str) -> Iterator[Path]:
 
 @contextmanager
 def _standing_in(root: Path, copy: Path) -> Iterator[None]:
-    """Processes that start now stand in the copy, and import from it what they would import from the repository."""
-    here, path, variable = Path.cwd(), list(sys.path), os.environ.get("PYTHONPATH")
-    moved = [_in_copy(Path(entry), root, copy) for entry in path if entry]
-    first = [str(entry) for entry in moved if entry is not None and entry.is_dir()]
-    sys.path[:0] = first
-    # sys.path is this process's alone; env.py runs in another one.
-    os.environ["PYTHONPATH"] = os.pathsep.join([*first, *([variable] if variable else [])])
+    """Processes that start now stand in the copy."""
+    here = Path.cwd()
+    os.chdir(_in_copy(here, root, copy) or copy)
     try:
-        os.chdir(_in_copy(here, root, copy) or copy)
         yield
     finally:
         os.chdir(here)
-        sys.path[:] = path
-        if variable is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = variable
 
 
 def _in_copy(path: Path, root: Path, copy: Path) -> Path | None:

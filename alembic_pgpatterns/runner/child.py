@@ -21,7 +21,15 @@ from alembic_pgpatterns.processes.supervisor import ChildEnds
 from alembic_pgpatterns.remedies.apply import apply
 from alembic_pgpatterns.remedies.metadata_copy import Copy, copied
 from alembic_pgpatterns.remedies.model import Remedy
-from alembic_pgpatterns.runner import dependencies, file_reads, filters, models, quiet_log, regular_files, sandbox
+from alembic_pgpatterns.runner import (
+    dependencies,
+    file_reads,
+    filters,
+    models,
+    quiet_log,
+    regular_files,
+    sandbox,
+)
 from alembic_pgpatterns.runner.bootstrap import Task
 from alembic_pgpatterns.runner.failures import HistoryError, failure_of
 from alembic_pgpatterns.runner.messages import (
@@ -37,6 +45,7 @@ from alembic_pgpatterns.runner.messages import (
     ScriptFacts,
 )
 from alembic_pgpatterns.runner.observers import Configured
+from alembic_pgpatterns.runner.release_files import use_release
 from alembic_pgpatterns.runner.run_env import EnvRun, run_env
 from alembic_pgpatterns.runner.script_directory import ProjectScripts
 from alembic_pgpatterns.schema.metadata import reader
@@ -61,6 +70,10 @@ class Child:
         self._runs: list[EnvRun] = []
         self._parser = models.AskedParser(parent)
         self._copy: Copy | None = None
+
+    def release(self, root: str, copy: str) -> None:
+        """Import from a copy of another release what would be imported from the repository."""
+        use_release(root, copy)
 
     def script(self) -> ScriptFacts:
         """The folders and files of the migrations."""

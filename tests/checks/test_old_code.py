@@ -275,6 +275,42 @@ def test_a_plugin_beside_the_models_hides_nothing(shop: Project) -> None:
         assert statement in written[item["location"]["line"] - 1]
 
 
+EDITABLE = """
+import sys
+from importlib.util import spec_from_file_location
+
+
+class EditableFinder:
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name == "shop":
+            return spec_from_file_location(name, {init!r}, submodule_search_locations=[{folder!r}])
+
+
+sys.meta_path.append(EditableFinder)
+from shop.models import Base
+target_metadata = Base.metadata
+"""
+
+
+@pytest.mark.parametrize("released_in", ["code", "src"])
+def test_an_editable_installation_is_that_of_the_release(shop: Project, released_in: str) -> None:
+    """setuptools' finder knows where a package is now, without sys.path; the release may have had it elsewhere."""
+    (shop.folder.parent / released_in).mkdir()
+    git(shop.folder, "mv", "shop", f"../{released_in}/shop")
+    package = shop.folder.parent / "code/shop"
+    shop.env(models=EDITABLE.format(init=str(package / "__init__.py"), folder=str(package)))
+    git(shop.folder, "commit", "-qam", "released")
+    if released_in != "code":
+        (shop.folder.parent / "code").mkdir()
+        git(shop.folder.parent, "mv", f"{released_in}/shop", "code/shop")
+    models = package / "models.py"
+    models.write_text(MODELS.replace("    note: Mapped[str | None] = mapped_column(Text)\n", ""))
+    git(shop.folder, "commit", "-qam", "new")
+    shop.sql("b1", "ALTER TABLE orders DROP note", "a1")
+    assert list(broken(shop, "--old-code", "HEAD~1")[0]) == ["b1"]
+
+
 @pytest.mark.long
 def test_nothing_in_the_repository_changes(shop: Project) -> None:
     shop.sql("b1", "ALTER TABLE orders DROP note", "a1")
