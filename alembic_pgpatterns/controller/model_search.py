@@ -140,7 +140,20 @@ def _declared(path: Path) -> set[str]:
         tree = newer_python.parse(text)
     except (OSError, SyntaxError, ValueError, RecursionError):
         return set()
-    return {name for node in ast.walk(tree) for name in _names(node)}
+    return {name for node in _at_import(tree) for name in _names(node)}
+
+
+def _at_import(tree: ast.Module) -> Iterator[ast.AST]:
+    """All nodes but those in functions, whose tables are in no MetaData that the module holds."""
+    left: list[ast.AST] = [tree]
+    while left:
+        node = left.pop()
+        yield node
+        left += (
+            child
+            for child in ast.iter_child_nodes(node)
+            if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        )
 
 
 _DECLARES = ("__tablename__", "Table(", "table=True", "mapped_column(", "Mapped[", "Column(")
@@ -155,8 +168,13 @@ def _names(node: ast.AST) -> Iterator[str]:
         for item in node.body:
             if isinstance(item, ast.Assign | ast.AnnAssign) and _target(item) == "__tablename__":
                 yield from _text(item.value)
-    elif isinstance(node, ast.Call) and node.args and _called(node.func) == "Table":
+    elif isinstance(node, ast.Call) and node.args and _called(node.func) == "Table" and not _is_reflected(node):
         yield from _text(node.args[0])
+
+
+def _is_reflected(call: ast.Call) -> bool:
+    """Whether a ``Table`` is read from a database (``autoload_with``, and ``autoload`` up to SQLAlchemy 1.4)."""
+    return any(str(keyword.arg).startswith("autoload") for keyword in call.keywords)
 
 
 def _is_column(item: ast.stmt) -> bool:
