@@ -157,7 +157,7 @@ REFUSED = (
         "generated column open",
     ),
     (
-        "CREATE PUBLICATION sent FOR TABLE task WHERE (state <> 'old')",
+        "CREATE PUBLICATION sent FOR TABLE task WHERE (state <> 'old') WITH (publish = 'insert')",
         "DROP PUBLICATION sent",
         "the row filter of publication sent",
     ),

@@ -19,6 +19,7 @@ from alembic_pgpatterns.autogenerate.rewrite.own_transaction import in_transacti
 from alembic_pgpatterns.autogenerate.rewrite.recast import Recast, Recasts
 from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import type_text
+from alembic_pgpatterns.autogenerate.rewrite.type_users import read_identities
 from alembic_pgpatterns.operations.support.template import Name, Sql, Template
 from alembic_pgpatterns.schema.sql.binds import escape_binds
 
@@ -112,6 +113,8 @@ class Facts:
     """The columns that the revision drops."""
     recasts: Callable[[TableKey, ops.AlterColumnOp, Dependents], Recast] = lambda table, op, dependents: Recast()
     """What a new type of a column does to what reads it."""
+    identities: Callable[[TableKey, str], Mapping[str, str]] = lambda table, column: {}
+    """What reads a column: what notes call it, and its identity."""
 
     def dependents_of(self, op: ops.AlterColumnOp) -> Dependents:
         """Return what depends on the column of an op at the time when the revision changes its type."""
@@ -137,6 +140,14 @@ class Facts:
         beside = [(other, self.recasts(table, other, Dependents())) for other in others]
         dropped = frozenset(name for place, name in self.dropped_columns if place == table)
         return self.recasts(table, op, dependents).beside(beside, dropped)
+
+    def users_in_the_way(self, op: ops.AlterColumnOp) -> tuple[str, ...]:
+        """Return what makes PostgreSQL refuse a new type in one statement, and cannot be created again."""
+        table, column = self.key(op.schema, op.table_name), str(op.column_name)
+        dependents = self.dependents_of(op)
+        again = {*self.droppable_views(table, column), *dependents.objects, *dependents.rebuilt}
+        users = (user for user in self.blocks_type_change(table, column) if user not in again)
+        return (*users, *self.recast_of(op).by_statement())
 
     def key(self, schema: str | None, table: str) -> TableKey:
         """Return a table's key, with the default schema if it has none."""
@@ -193,6 +204,7 @@ def read_facts(context: MigrationContext, settings: RewriteSettings, **more: Any
         has_primary_key=reader.has_primary_key,
         dependents=cache(partial(read_dependents, connection)),
         recasts=Recasts(connection),
+        identities=partial(read_identities, connection),
         **more,
     )
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from string import Template
 from typing import Any
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from alembic_pgpatterns.autogenerate.rewrite import dependents_sql as queries
 from alembic_pgpatterns.autogenerate.rewrite.in_lists import as_written
+from alembic_pgpatterns.autogenerate.rewrite.own_transaction import in_transaction
+from alembic_pgpatterns.autogenerate.rewrite.table_names import qualified
+from alembic_pgpatterns.errors import first_line
+from alembic_pgpatterns.schema.names import quote
+from alembic_pgpatterns.schema.sql.binds import escape_binds
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +250,7 @@ def read_dependents(connection: Connection, table: tuple[str, str], column: str)
             *(first(queries.PARTITION_OBSTACLES) if place.partitioned else ()),
             *(_held_by(key) for key in foreign_keys if key.referenced and key.to_partitioned),
             *_of_sequences(sequences),
+            *(_not_updated(connection, table, column) if rows(queries.SENDS_UPDATES) else ()),
         ),
         partitioned=place.partitioned,
     )
@@ -257,6 +265,23 @@ def _held_by(key: ForeignKeyOn) -> str:
     # It would need the partitioned table's new key before the swap. That key can only be made in the swap, since
     # PostgreSQL has no USING INDEX for partitioned tables (docs, ALTER TABLE).
     return f"foreign key {key.name} of {key.table}, which references the partitioned table"
+
+
+# What CheckCmdReplicaIdentity (executor/execReplication.c) raises; other errors are about this statement alone.
+_NOT_UPDATED = ("42P10", "55000")
+_UPDATE = Template("EXPLAIN UPDATE $table SET $column = $column WHERE false")
+
+
+def _not_updated(connection: Connection, table: tuple[str, str], column: str) -> Iterator[str]:
+    """Why PostgreSQL updates no row: a publication needs a column that does not identify rows. EXPLAIN changes none."""
+    update = _UPDATE.substitute(table=qualified(*table), column=quote(column))
+    try:
+        with in_transaction(connection), connection.begin_nested():
+            connection.execute(text(escape_binds(update)))
+    except SQLAlchemyError as error:
+        raised = getattr(error, "orig", None) or error
+        if (getattr(raised, "sqlstate", None) or getattr(raised, "pgcode", None)) in _NOT_UPDATED:
+            yield f"publications of the table, which let no row be updated ({first_line(raised)})"
 
 
 def _of_sequences(sequences: list[SequenceOf]) -> tuple[str, ...]:

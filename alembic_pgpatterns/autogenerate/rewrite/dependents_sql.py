@@ -255,3 +255,9 @@ PARTITION_OBSTACLES = """
     SELECT 'foreign table ' || attrelid::regclass || ', a partition' FROM part WHERE relkind = 'f'
     ORDER BY 1
 """
+# Publications with updates of the table, by itself, with its schema or with all tables.
+SENDS_UPDATES = """
+    SELECT p.pubname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_publication_tables t ON t.schemaname = n.nspname AND t.tablename = c.relname
+    JOIN pg_publication p ON p.pubname = t.pubname AND p.pubupdate WHERE c.oid = :relation AND :number > 0
+"""

@@ -24,6 +24,7 @@ from alembic_pgpatterns.autogenerate.rewrite.named_types import with_enum_types
 from alembic_pgpatterns.autogenerate.rewrite.new_code import with_room_for_new_code
 from alembic_pgpatterns.autogenerate.rewrite.phases import asks, in_phases, losing_last, mark
 from alembic_pgpatterns.autogenerate.rewrite.planner import plan_all
+from alembic_pgpatterns.autogenerate.rewrite.refused_types import refuse_refused_types
 from alembic_pgpatterns.autogenerate.rewrite.render_fixes import fix_expressions
 from alembic_pgpatterns.autogenerate.rewrite.rendering import notes_of, todos_of
 from alembic_pgpatterns.autogenerate.rewrite.replaced_index import with_indexes_replaced
@@ -90,7 +91,11 @@ def rewrite(
     parts = chain.parts(planned, facts, split)
     first = refuse_hidden_rows((step for part in parts for step in part.up), facts)
     last = refuse_hidden_rows((step for part in parts for step in part.down), facts, quiet=bool(first))
-    return [_file(part, parts, facts, grouped, (first, last)) for part in parts]
+    refusing = refuse_refused_types([(part.up, part.contract) for part in parts], changes, facts)
+    return [
+        _file(part, parts, facts, grouped, ((*first, *up) if i == 0 else up, last))
+        for i, (part, up) in enumerate(zip(parts, refusing, strict=True))
+    ]
 
 
 def _ordered(
@@ -117,8 +122,8 @@ def _ordered(
 
 
 def _file(part: chain.Part, parts: Sequence[chain.Part], facts: Facts, grouped: Any, refusing: tuple[Any, Any]) -> File:
-    """Write one of the parts. `refusing` comes before all that the first upgrade, and the first downgrade, does."""
-    before_up = refusing[0] if part is parts[0] else ()
+    """Write one of the parts. `refusing` comes before all that its upgrade, and the first downgrade, does."""
+    before_up = refusing[0]
     before_down = refusing[1] if part is parts[-1] else ()
     down = body(part.down, facts)
     before_up = (*before_up, *(op for step in part.up for op in step.up.first))

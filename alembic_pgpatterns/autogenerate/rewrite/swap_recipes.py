@@ -14,6 +14,11 @@ _RECIPES = (
         "give it an earlier name in a revision before (ALTER TRIGGER … RENAME TO …): the names are the order in which "
         "triggers fire",
     ),
+    (
+        "which let no row be updated",
+        "give the table a replica identity with all columns of the row filter (ALTER TABLE … REPLICA IDENTITY FULL) "
+        "that the publication sends, or let it send no updates, in a revision before",
+    ),
     ("of a column that gets another default", "change the default in a revision of its own, before or after this one"),
     ("which this revision", _OWN_REVISION),
     ("another change of", _OWN_REVISION),

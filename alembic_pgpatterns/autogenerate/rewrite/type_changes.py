@@ -129,11 +129,7 @@ def _without_rewrite(op: ops.AlterColumnOp, facts: Facts, refused: tuple[Note, .
 
 def _refused(op: ops.AlterColumnOp, facts: Facts) -> tuple[Note, ...]:
     """Return a note if the database has objects on the column that make PostgreSQL refuse another type."""
-    table = facts.key(op.schema, op.table_name)
-    views = facts.droppable_views(table, op.column_name)
-    again = {*views, *_refusing(op, facts)}
-    users = [user for user in facts.blocks_type_change(table, op.column_name) if user not in again]
-    users += facts.recast_of(op).by_statement()
+    users = facts.users_in_the_way(op)
     if not users:
         return ()
     if "the partition key" in users:
