@@ -108,6 +108,7 @@ def test_a_cycle_that_nobody_declared_is_created(make_project) -> None:
     assert {"a_to_b", "b_to_a"} <= names(both_ways(make_project(), NOTHING, models))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", ["a new table", "a new column"])
 def test_a_check_of_a_column_is_written(make_project, way: str) -> None:
     before = NOTHING if way == "a new table" else f'box = Table("box", metadata, {ID})'

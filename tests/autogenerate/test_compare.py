@@ -731,6 +731,7 @@ CONVENTION = {
 }
 
 
+@pytest.mark.long
 def test_a_schema_and_a_convention_for_all_tables(in_process: InProcess) -> None:
     """``ForeignKey("shelf.id")`` means a table of the MetaData's schema, and names come from its convention."""
     in_process.options = {}
@@ -782,6 +783,7 @@ def test_nothing_warns_of_what_is_written(in_process: InProcess) -> None:
     assert "a key" in written.upgrade
 
 
+@pytest.mark.long
 def test_a_domain_that_refuses_null_comes_to_a_table_with_rows(in_process: InProcess) -> None:
     there_and_back(in_process, metadata_of(box()))
     in_process.look.execute("INSERT INTO box DEFAULT VALUES")
@@ -1211,6 +1213,7 @@ EXTENSIONS = (
 )
 
 
+@pytest.mark.long
 def test_extensions_are_created(in_process: InProcess) -> None:
     """Each step drops what the one before created, but not the extension: it may be in use elsewhere by then."""
     for code in EXTENSIONS:

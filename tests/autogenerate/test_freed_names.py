@@ -62,6 +62,7 @@ def models(code: str) -> sa.MetaData:
     return metadata
 
 
+@pytest.mark.long
 def test_one_name_goes_from_kind_to_kind(project: InProcess) -> None:
     for kind in (*HOLDERS, *reversed(HOLDERS)):
         there_and_back(project, models(HOLDERS[kind]))
@@ -102,6 +103,7 @@ EXCHANGES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("steps", EXCHANGES.values(), ids=EXCHANGES)
 def test_names_are_exchanged(project: InProcess, steps: tuple[str, str]) -> None:
     for code in (*steps, steps[0]):

@@ -167,6 +167,7 @@ def others() -> list[str]:
     ]
 
 
+@pytest.mark.long
 @pytest.mark.sample(14)
 @pytest.mark.parametrize("name", others())
 def test_any_pattern_may_be_enforced(project: InProcess, models: Callable[[str], Any], name: str) -> None:

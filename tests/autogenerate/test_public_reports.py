@@ -196,6 +196,7 @@ class Composite(Pair, sa.types.SchemaType):
         self.columns = columns
 
 
+@pytest.mark.long
 def test_a_composite_type_comes_and_goes_with_its_columns(project: InProcess) -> None:
     def with_pair(*fields: sa.Column[Any]) -> sa.MetaData:
         metadata = models(box())
@@ -291,6 +292,7 @@ def test_what_a_dropped_table_references_goes_with_it(project: InProcess) -> Non
     there_and_back(project, models(f"{target}))"))
 
 
+@pytest.mark.long
 def test_a_name_moves_to_another_table(project: InProcess) -> None:
     a, b = (f"Table('{name}', metadata, {ID}, Column('n', Integer)" for name in "ab")
     moving = (", Index('name', 'n')", ", UniqueConstraint('n', name='name')")
@@ -300,6 +302,7 @@ def test_a_name_moves_to_another_table(project: InProcess) -> None:
             there_and_back(project, models(f"{a}); {b}{second})"))
 
 
+@pytest.mark.long
 def test_types_with_a_collation(project: InProcess) -> None:
     index = "Index('ix', 'name', 'n')"
     kinds = ("Text, server_default='a'", "Text(collation='POSIX'), server_default='x'", "String(9, collation='C')")

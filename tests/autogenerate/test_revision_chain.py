@@ -66,6 +66,7 @@ def sequential(context, revision, directives):
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "hook",
     [
@@ -173,6 +174,7 @@ def test_a_second_base_in_another_version_path(make_project) -> None:
     assert project.clean()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("template", "count"),
     [("%%(year)d_%%(slug)s", 2), ("%%(rev)s", 2), ("%%(epoch)s_%%(minute)d", 1)],
@@ -205,6 +207,7 @@ def test_no_message(project) -> None:
     runs(project)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("split", "count"), [("auto", 2), ("never", 1), ("always", 4 if HAS_INLINE_REFERENCES else 5)])
 def test_split(project, split: str, count: int) -> None:
     project.ini.write_text(project.ini.read_text().replace("[pgpatterns]", f"[pgpatterns]\nsplit = {split}"))
@@ -221,6 +224,7 @@ def test_split(project, split: str, count: int) -> None:
     project.alembic("upgrade", "head")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("own_transaction", [True, False], ids=["env.py as it is", "without its own transaction"])
 def test_several_databases_stay_in_one_file(make_project, new_database, own_transaction: bool) -> None:
     """The template opens a transaction, in which no autocommit block works: nothing is built concurrently there."""
@@ -284,6 +288,7 @@ def test_ids_that_follow() -> None:
 NEEDED = ("alembic", "sqlalchemy", "mako", "markupsafe", "typing_extensions.py", "greenlet", "psycopg*")
 
 
+@pytest.mark.long
 def test_the_history_runs_without_the_package(project, tmp_path: Path) -> None:
     """In a Python that has Alembic and the driver, and neither this package nor its entry point."""
     started(project)

@@ -152,6 +152,7 @@ def ways(any_database, second_database, tmp_path: Path) -> Iterator[list[InProce
         yield made
 
 
+@pytest.mark.long
 @pytest.mark.sample(4)
 @pytest.mark.parametrize("every", [2, 1])
 def test_the_same_schema_by_other_words(ways: list[InProcess], every: int) -> None:
@@ -177,6 +178,7 @@ def test_the_same_schema_by_other_words(ways: list[InProcess], every: int) -> No
         ways[1].upgrade(ways[1].revise(metadata_of(PLAIN)))
 
 
+@pytest.mark.long
 def test_what_depends_on_a_column_gets_its_new_type_too(ways: list[InProcess]) -> None:
     """The directive fills the rows; the indexes, CHECKs and foreign keys are made as without directives."""
     before = (
@@ -366,6 +368,7 @@ def test_without_a_key_the_backfill_is_the_block_of_sql(project) -> None:
     project.alembic("downgrade", "base")
 
 
+@pytest.mark.long
 def test_an_env_that_sees_to_transactions_or_timeouts_itself(make_project) -> None:
     own = make_project()
     own.env("        context.configure(", "        connection.begin()\n        context.configure(")

@@ -69,6 +69,7 @@ t = Table("t", metadata, {ID}, Column("pages", BigInteger, nullable=False, serve
 SUMS = 'SELECT sum(pages), max(word), sum("Odd One") FROM t'
 
 
+@pytest.mark.long
 @pytest.mark.sample(4)
 @pytest.mark.parametrize("split", ["auto", "never"])
 def test_a_second_column_takes_the_place(make_project, new_database, old_database, split: str) -> None:

@@ -67,6 +67,7 @@ def downgrade_of(text: str) -> str:
     return text[text.index("def downgrade") :]
 
 
+@pytest.mark.long
 @pytest.mark.sample(5)
 @pytest.mark.parametrize("way", [PLUGIN, REWRITER], ids=["plugin", "rewriter"])
 @pytest.mark.parametrize("template", ["generic", "async", "pyproject", "pyproject_async"])
@@ -87,6 +88,7 @@ def test_up_down_up_with_rows(make_project, template: str, way: str) -> None:
     assert project.snapshot() == after
 
 
+@pytest.mark.long
 @pytest.mark.sample(3)
 @pytest.mark.parametrize("per_migration", [True, False])
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
@@ -223,6 +225,7 @@ def test_timeouts_that_env_sets_are_kept(project) -> None:
     project.alembic("upgrade", "head")
 
 
+@pytest.mark.long
 def test_a_timeout_in_the_url_is_not_made_longer(project) -> None:
     limited = f"{project.url}&options=-clock_timeout%3D2s"
     project.replace(project.ini, project.url.replace("%", "%%"), limited.replace("%", "%%"))

@@ -141,6 +141,7 @@ def started(make_project, database):
     return project
 
 
+@pytest.mark.long
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("fixture", ["new_database", "old_database"])
 def test_all_that_reads_a_column_comes_back(make_project, request, fixture: str) -> None:

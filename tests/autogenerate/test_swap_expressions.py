@@ -81,6 +81,7 @@ def content(database) -> tuple:
         return connection.execute(CONTENT).fetchone()
 
 
+@pytest.mark.long
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("fixture", ["new_database", "old_database"])
 def test_expressions_are_made_for_the_new_type(make_project, request, fixture: str) -> None:

@@ -87,6 +87,7 @@ def upgraded(project, database) -> int:
     return taken
 
 
+@pytest.mark.long
 def test_a_partitioned_table_is_changed_in_stages(make_project, new_database, old_database) -> None:
     """Also with partitions of partitions, keys, and a foreign key of the partitioned table."""
     # Three partitions, with two indexes on each column; the foreign key's column has one.

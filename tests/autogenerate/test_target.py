@@ -124,6 +124,7 @@ def moment(project: AlembicProject) -> str:
     return str(row[0])
 
 
+@pytest.mark.long
 def test_baseline_accepts_old_and_enforces_new(shop: AlembicProject) -> None:
     old_shop(shop)
     accepted = [
@@ -154,6 +155,7 @@ Table("review", metadata, Column("id", Integer, primary_key=True), Column("text"
     assert "book USING btree (author_id)" in indexes(shop)
 
 
+@pytest.mark.long
 @pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "change",

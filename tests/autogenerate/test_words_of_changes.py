@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.cli.test_phases import HEAD, LOAD, PLUGIN, in_order
 from tests.projects import make
 
@@ -13,6 +15,7 @@ Table("bill", metadata, Column("id", BigInteger, primary_key=True), Column("meth
 """
 
 
+@pytest.mark.long
 def test_a_column_to_fill_and_an_index_that_changes(tmp_path: Path) -> None:
     project = make(tmp_path)
     project.env(models=LOAD, options=PLUGIN)

@@ -56,6 +56,7 @@ def cells(line: str) -> list[str]:
     return re.split(r" {2,}", line.strip())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", ["traced_server", "old_traced_server"])
 def test_locks_are_told_as_by_pgcheck_plan(make, version, request) -> None:
     server = request.getfixturevalue(version)

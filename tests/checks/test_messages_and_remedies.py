@@ -66,6 +66,7 @@ def test_a_key_on_a_new_column_comes_with_it(found) -> None:
     assert "NOT VALID" in proposed(filled)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("using", ["", " USING at AT TIME ZONE 'UTC'", " USING timezone('utc', at)"])
 def test_timestamps_of_utc_become_aware_without_a_rewrite(found, using: str) -> None:
     berlin = "op.execute(\"SET LOCAL timezone = 'Europe/Berlin'\")\n"
@@ -80,6 +81,7 @@ def test_another_zone_is_written_anew(found) -> None:
     assert "timezone" not in proposed(finding)
 
 
+@pytest.mark.long
 def test_a_shorter_varchar(found) -> None:
     (finding,) = found('op.alter_column("book", "title", type_=sa.String(20))', "table-rewrite")
     assert "from character varying(50) to character varying(20), which fails where a value is longer" in finding.message
@@ -88,6 +90,7 @@ def test_a_shorter_varchar(found) -> None:
         assert found(TIMEOUT + proposed(finding), pattern) == []
 
 
+@pytest.mark.long
 def test_a_data_change_says_which_rows_and_how_else(found) -> None:
     update = "UPDATE book SET title = '-', pages = 1 WHERE title IS NULL"
     (finding,) = found(f'op.execute("{update}")', "unbatched-data-change")
@@ -139,6 +142,7 @@ def test_what_leaves_the_transaction_is_said_by_its_own_finding_alone(found) -> 
     assert str(finding.severity) == "info", "NOT VALID takes the lock as well, for a moment"
 
 
+@pytest.mark.long
 def test_an_index_that_goes_with_its_column_or_waits_for_nobody(found) -> None:
     """DROP INDEX is instant. What matters is whether the statement has to wait for the lock."""
     indexed = BOOK + "CREATE INDEX ix_book_title ON book (title); CREATE INDEX ix_book_pages ON book (pages, title);"
@@ -156,6 +160,7 @@ def test_an_index_that_goes_with_its_column_or_waits_for_nobody(found) -> None:
     assert len(run(drop + add)) == 1
 
 
+@pytest.mark.long
 def test_an_enum_made_again_needs_only_a_new_label(found) -> None:
     enum = BOOK + "CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE mind (id bigint PRIMARY KEY, mood mood);"
     again = """
@@ -242,6 +247,7 @@ with op.batch_alter_table("book", recreate="always") as batch:
 """
 
 
+@pytest.mark.long
 def test_a_table_that_is_copied_is_written_anew(found) -> None:
     copied = "public.book is rewritten (copied into a table that replaces it)"
     (finding,) = found(RECREATE, "table-rewrite")

@@ -183,6 +183,7 @@ HARMLESS = [
 ]
 
 
+@pytest.mark.long
 def test_what_the_released_models_need(shop: Project) -> None:
     """Each revision undoes the change of the one before."""
     down = "a1"

@@ -137,6 +137,7 @@ def test_unused_and_unknown_suppressions_are_named(history) -> None:
     assert "no pattern of that name" in hints[1]
 
 
+@pytest.mark.long
 def test_write_baseline_accepts_the_past_by_its_heads_alone(history) -> None:
     assert history.alembic("pgcheck", "--write-baseline").returncode == 0
     text = (history.folder / "pgpatterns-baseline.txt").read_text()
@@ -148,6 +149,7 @@ def test_write_baseline_accepts_the_past_by_its_heads_alone(history) -> None:
     assert {f["pattern"] for f in document["findings"]} == set()
 
 
+@pytest.mark.long
 def test_the_plan(history, tmp_path) -> None:
     history.revision("r3", 'op.drop_column("book", "kind")', "r2", "raise NotImplementedError")
     (history.folder / "rows").write_text("book 1234567\n")
@@ -167,6 +169,7 @@ def test_a_server_that_is_not_ours_is_not_watched(history, server) -> None:
     assert any("--server" in item.reason for item in report.skipped)
 
 
+@pytest.mark.long
 def test_two_heads(history) -> None:
     history.revision("other", "pass", "r1")
     report = checked(history)
@@ -175,6 +178,7 @@ def test_two_heads(history) -> None:
     assert not [f for f in checked(history).findings if f.pattern == "multiple-heads"]
 
 
+@pytest.mark.long
 def test_one_transaction_over_revisions_that_lock(history) -> None:
     assert [f.pattern for f in checked(history).findings].count("transaction-spans-revisions") == 1
     history.env(options="transaction_per_migration=True")
@@ -203,6 +207,7 @@ def test_block_of_batch_alter_table(history) -> None:
     assert all("SQLite has none of this" in text for text in notes.values())
 
 
+@pytest.mark.long
 def test_env_py_that_opens_the_transaction(history) -> None:
     pattern = "opened-transaction-with-autocommit"
     assert [f.pattern for f in checked(history).findings].count(pattern) == 0
@@ -231,6 +236,7 @@ def test_models_that_agree(history) -> None:
     assert found(checked(history), "model-drift") == []
 
 
+@pytest.mark.long
 @pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("more", "title", "said"),
@@ -250,6 +256,7 @@ def test_models_that_drifted(history, more: str, title: str, said: str) -> None:
     assert said in drifts[0].message
 
 
+@pytest.mark.long
 @pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("head", "said"),
@@ -282,6 +289,7 @@ def test_a_revision_that_says_it_cannot_be_undone_is_respected(history) -> None:
     assert found(checked(history, downgrade=False), "irreversible-revision") == []
 
 
+@pytest.mark.long
 def test_a_constraint_that_the_downgrade_does_not_name(history) -> None:
     """As autogenerate writes it where the models have no naming convention."""
     history.revision(
@@ -295,6 +303,7 @@ def test_a_constraint_that_the_downgrade_does_not_name(history) -> None:
     assert "'book_kind_key' there in place of None" in str(finding.remedy)
 
 
+@pytest.mark.long
 def test_files_without_a_downgrade_are_said_once(history) -> None:
     """A project that writes none is not told so for every file."""
     for path in sorted(history.versions.glob("r*.py")):
@@ -307,6 +316,7 @@ def test_files_without_a_downgrade_are_said_once(history) -> None:
     assert skipped == [("the downgrades of 3 revisions such as r0", True)]
 
 
+@pytest.mark.long
 def test_a_table_that_a_revision_reflects_is_no_model(history) -> None:
     """A revision may use the models' own MetaData as a scratch pad; autogenerate, which runs none, never sees that."""
     history.write("models.py", projects.BOOKS_AND_AUTHORS)
@@ -326,6 +336,7 @@ def test_a_table_that_a_revision_reflects_is_no_model(history) -> None:
     assert not any("old_book" in message for message in drifts)
 
 
+@pytest.mark.long
 def test_a_revision_that_needs_company_does_not_end_the_trace(history) -> None:
     """Alembic remembers enum types within one run: the second CREATE TYPE is left out there, and fails alone."""
     table = 'op.create_table("{}", sa.Column("mood", sa.Enum("a", "b", name="mood")))'

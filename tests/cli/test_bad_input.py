@@ -40,6 +40,7 @@ def said(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> str:
     return err
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("statement", "expected"),
     [
@@ -69,6 +70,7 @@ def test_env_py_that_is_no_program(project: Project, capsys: pytest.CaptureFixtu
     assert "migrations/env.py" in said(capsys, 255)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("file", "flags"),
     [("migrations/versions/a1.py", ()), ("migrations/env.py", ()), ("p.sql", ("--prepare", "p.sql"))],
@@ -94,6 +96,7 @@ def test_sql_that_does_not_end(project: Project, capsys: pytest.CaptureFixture[s
     assert "p.sql: a statement ran for longer than time_limit (15 s)" in err
 
 
+@pytest.mark.long
 def test_env_py_that_fails_here_does_not_pass(project: Project) -> None:
     """The revisions run without it, and what they make is judged; yet nobody may take that for "ok"."""
     project.sql("a1", "CREATE TABLE t (id bigint PRIMARY KEY)")
@@ -340,6 +343,7 @@ def test_a_plan_and_a_format(project: Project, capsys: pytest.CaptureFixture[str
     assert "--format has no effect" in said(capsys, 2, "--plan", "--format", "html=report.html")
 
 
+@pytest.mark.long
 @pytest.mark.sample(4)
 @pytest.mark.parametrize("flags", [("--plan",), ("--write-baseline",), ("--show-settings",), ()])
 def test_a_full_device(flags: tuple[str, ...], project: Project) -> None:

@@ -81,6 +81,7 @@ asyncio.run(upgrade())
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("url", ["sqlite:///shop.db", "sqlite+aiosqlite:///shop.db"])
 @pytest.mark.sample(1)
 def test_a_default_url_of_sqlite_for_an_asynchronous_engine(project: Project, url: str) -> None:
@@ -125,6 +126,7 @@ def test_a_connection_in_the_attributes(project: Project, runs: str) -> None:
     assert "missing-lock-timeout" not in {item["what"] for item in report["skipped"]}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "asked",
     [
@@ -141,6 +143,7 @@ def test_an_attribute_of_that_name_that_holds_something_else(project: Project, a
     assert 'schemas = ["shop"]' in (said := hints(check(project))) and "attributes" not in said
 
 
+@pytest.mark.long
 def test_no_url_at_all(project: Project) -> None:
     ini(project, "[alembic]\nscript_location = %(here)s/migrations\n")
     project.env(engine=ENGINE)
@@ -256,6 +259,7 @@ def test_init_replaces_the_placeholder_of_the_template(project: Project) -> None
     check(project)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("package", [True, False])
 @pytest.mark.sample(2)
 def test_models_that_env_py_does_not_name(project: Project, package: bool) -> None:
@@ -286,6 +290,7 @@ def test_an_env_py_that_imports_a_base_alone(project: Project) -> None:
     assert all(item["what"] != "models" for item in report["skipped"])
 
 
+@pytest.mark.long
 def test_a_revision_that_puts_tables_into_a_base_without_models(project: Project) -> None:
     """They are no models, although the MetaData that env.py names holds them from then on."""
     ini(project, "[alembic]\nscript_location = %(here)s/migrations\nprepend_sys_path = .\n")
@@ -629,6 +634,7 @@ def test_init_where_nothing_works(project: Project) -> None:
     assert "SHOP_SECRET = " in text and "***" not in text.partition("This was tried")[2]
 
 
+@pytest.mark.long
 def test_an_ini_file_in_another_folder(project: Project) -> None:
     """It is the only one that names the migrations, so it is used, and so are its settings."""
     (project.folder / "alembic.ini").unlink()
@@ -668,6 +674,7 @@ def test_a_project_that_says_that_it_knows_no_database(project: Project) -> None
     assert "the project reads SHOP_DB_URL" in hints(check(project))
 
 
+@pytest.mark.long
 def test_a_driver_that_the_project_does_not_have(project: Project) -> None:
     """An asynchronous project without the driver that SQLAlchemy takes by itself: the URL names the one it has."""
     project.write("migrations/env.py", ASYNCHRONOUS)
@@ -727,6 +734,7 @@ settings = {"SHOP_URI": url}
 """
 
 
+@pytest.mark.long
 def test_another_configuration_of_the_application_is_tried(project: Project) -> None:
     project.write("shop/__init__.py", "")
     project.write("shop/models.py", "from sqlalchemy.orm import DeclarativeBase\nclass Base(DeclarativeBase): pass\n")

@@ -84,6 +84,7 @@ STEPS: tuple[tuple[str, str, str], ...] = (
 )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("every", "last"), [(3, 3), pytest.param(1, len(STEPS), marks=pytest.mark.long)])
 def test_a_project_by_pgrevision_alone(every: int, last: int, tmp_path: Path) -> None:
     project = make(tmp_path)

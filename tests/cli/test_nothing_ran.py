@@ -44,6 +44,7 @@ def refused(project: Project, command: str, **environment: str) -> str:
     return run.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("line", [OWN_PROGRAM, "pass", *MISTAKES])
 @pytest.mark.sample(4)
@@ -62,6 +63,7 @@ def test_env_py_that_fails_after_everything_was_accepted(project: Project) -> No
     assert "only from our own program" in refused(project, "pgcheck", CI="true")
 
 
+@pytest.mark.long
 def test_env_py_that_fails_where_the_settings_name_the_models(project: Project) -> None:
     """A decision: env.py is not needed. ``--init`` does not take it for the user."""
     project.write("migrations/env.py", OWN_PROGRAM)

@@ -58,6 +58,7 @@ def test_exit_codes(books: Project) -> None:
     assert books.alembic("pgcheck", "--select", "unindexed-foreign-keys").returncode == 2
 
 
+@pytest.mark.long
 def test_text_report_says_it_all(books: Project) -> None:
     run = books.alembic("pgcheck")
     assert "2 revisions, 3 tables on PostgreSQL 18" in run.stdout
@@ -188,6 +189,7 @@ def test_empty_history_checks_the_models(books: Project) -> None:
 MODELS_ONLY = [name for name, pattern in registry().items() if getattr(pattern, "needs", None) is Needs.MODELS]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", MODELS_ONLY)
 @pytest.mark.sample(2)
 def test_what_only_the_models_know_is_found(name: str, project: Project) -> None:
@@ -305,6 +307,7 @@ def test_prepare_and_environment_variables(project: Project) -> None:
     assert "missing-primary-key public.early" in findings(project)
 
 
+@pytest.mark.long
 def test_upgrade_command(project: Project) -> None:
     project.env(head="import os, sqlalchemy", engine="sqlalchemy.create_engine(os.environ['SHOP_URL'])")
     project.sql("a1", "CREATE TABLE a (x text)")
@@ -335,6 +338,7 @@ def test_tables_without_a_schema_are_those_of_the_search_path_of_env_py(project:
     assert key["location"]["path"] == "models.py", "the models' table is that of the database"
 
 
+@pytest.mark.long
 def test_models_beside_a_command_come_from_an_offline_run_with_a_mock_connection(project: Project) -> None:
     """OpenStack's env.py configures a dialect and no URL when it is offline: Alembic makes a MockConnection then."""
     project.write("models.py", BOOKS_AND_AUTHORS)
@@ -376,6 +380,7 @@ asyncio.run(prepare())
     assert "missing-primary-key public.early" in findings(project)
 
 
+@pytest.mark.long
 def test_a_history_that_only_the_upgrade_command_can_load(project: Project) -> None:
     project.env(head="import os, sqlalchemy", engine="sqlalchemy.create_engine(os.environ['SHOP_URL'])")
     path = project.sql("a1", "CREATE TABLE a (x text)")
@@ -400,6 +405,7 @@ def test_a_history_that_does_not_begin_with_an_empty_database(project: Project) 
     assert "No earlier revision" not in failure(project)
 
 
+@pytest.mark.long
 def test_json_and_text_at_once(books: Project) -> None:
     run = books.alembic("pgcheck", "--format", "json=out.json", "--format", "text")
     assert json.loads((books.folder / "out.json").read_text())["findings"]

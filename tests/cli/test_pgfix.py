@@ -53,6 +53,7 @@ def test_everything_that_can_be_fixed_is(books: Project) -> None:
     assert set(found(books, *chosen)) == set()
 
 
+@pytest.mark.long
 def test_it_is_the_next_revision_and_concurrent(books: Project) -> None:
     run = books.alembic("pgfix", "--select", "unindexed-foreign-key", "-m", "keys")
     assert run.returncode == 1, "the models have to be written by a person"
@@ -138,6 +139,7 @@ CREATE TRIGGER noted BEFORE UPDATE OF code ON item FOR EACH ROW EXECUTE FUNCTION
 """
 
 
+@pytest.mark.long
 def test_what_reads_a_column_makes_way_for_its_new_type(tmp_path: Path) -> None:
     """A view, a materialised view, a policy, a trigger, a stored generated column: nothing is left to do by hand."""
     project = make(tmp_path)
@@ -223,6 +225,7 @@ def test_a_table_that_is_not_there_is_told(books: Project) -> None:
     assert "alembic pgfix: there is no table 'boook' at head. Did you mean 'book'" in run.stderr
 
 
+@pytest.mark.long
 def test_a_failure_leaves_nothing_behind(books: Project) -> None:
     """A template whose downgrade fails: the chain is run before it may stay."""
     mako = (books.folder / "migrations/script.py.mako").read_text()

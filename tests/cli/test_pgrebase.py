@@ -57,6 +57,7 @@ def contents(project: Project) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in project.versions.glob("*.py")}
 
 
+@pytest.mark.long
 def test_one_line_of_one_file_changes(branches: Project) -> None:
     before = contents(branches)
     run = branches.alembic("pgrebase", "right2")
@@ -72,6 +73,7 @@ def test_one_line_of_one_file_changes(branches: Project) -> None:
     assert (again.returncode, again.stdout) == (0, "Nothing to do: the history has one head.\n")
 
 
+@pytest.mark.long
 def test_an_env_py_that_fails_here_is_named(branches: Project) -> None:
     """The revisions run all the same, and so the order can be proven."""
     path = branches.folder / "migrations/env.py"
@@ -135,6 +137,7 @@ def test_a_project_in_another_environment(branches: Project) -> None:
     assert "right1 can come after left1; no file was changed" in run.stdout
 
 
+@pytest.mark.long
 def test_which_branch_must_be_said(branches: Project) -> None:
     run = branches.alembic("pgrebase")
     assert run.returncode == 2

@@ -71,6 +71,7 @@ def rehearsed(project: Project, *arguments: str) -> tuple[int, str, str]:
     return run.returncode, run.stdout, run.stderr
 
 
+@pytest.mark.long
 def test_a_database_that_prepare_builds_at_a_revision(project: Project) -> None:
     """As of a history whose first revisions are gone, or do not start from an empty database."""
     project.write(

@@ -73,6 +73,7 @@ def test_writes_and_tries_out(shop: Project) -> None:
     assert "secret" not in first.stdout + first.stderr + second.stdout + second.stderr
 
 
+@pytest.mark.long
 def test_a_chain_is_tried_out_whole(shop: Project) -> None:
     shop.alembic("pgrevision", "-m", "authors")
     more = MODELS.replace("String(255))", 'String(255), nullable=False), Column("x", BigInteger, index=True)')
@@ -85,6 +86,7 @@ def test_a_chain_is_tried_out_whole(shop: Project) -> None:
     assert " ".join(run.stdout.split()).count(refused) == len(files(shop)) - 1
 
 
+@pytest.mark.long
 def test_the_part_that_old_code_does_not_survive_is_named(shop: Project) -> None:
     """The first part adds the column; the next ones make it necessary for code that does not know it.
 
@@ -110,6 +112,7 @@ def test_the_part_that_old_code_does_not_survive_is_named(shop: Project) -> None
     assert len(warned) == 1 and "part_2" in warned[0]
 
 
+@pytest.mark.long
 def test_what_does_not_run_is_said_and_kept(shop: Project) -> None:
     bad = 'Table("bad", metadata, Column("x", String, server_default="1", index=True))\n'
     shop.write("shop_models.py", MODELS + bad)
@@ -216,6 +219,7 @@ def test_hook_that_fails(shop: Project) -> None:
     assert len(files(shop)) == 1
 
 
+@pytest.mark.long
 def test_hook_by_pyproject(shop: Project) -> None:
     shop.write("pyproject.toml", TOML_HOOK)
     run = shop.alembic("revision", "-m", "x")
@@ -309,6 +313,7 @@ def without_empty(context, revision, directives):
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("hook", ["", "process_revision_directives=without_empty"])
 @pytest.mark.sample(2)
 def test_nothing_to_do(shop: Project, hook: str) -> None:
@@ -342,6 +347,7 @@ def test_the_next_autogenerate_is_tried(shop: Project) -> None:
     assert len(files(shop)) == 4
 
 
+@pytest.mark.long
 def test_a_cure_is_not_taken_back_in_silence(shop: Project) -> None:
     shop.alembic("pgrevision", "-m", "authors")
     baseline = shop.folder / "pgpatterns-baseline.txt"
@@ -355,6 +361,7 @@ def test_a_cure_is_not_taken_back_in_silence(shop: Project) -> None:
     assert run.stdout.endswith("\npgpatterns: 1 warning.\n")
 
 
+@pytest.mark.long
 def test_the_console_says_each_thing_once_and_what_is_left_for_a_person(shop: Project) -> None:
     assert shop.alembic("pgrevision", "-m", "authors").returncode == 0
     more = 'Column("code", String(12), nullable=False), Column("met_at", DateTime)'
@@ -380,6 +387,7 @@ logging.getLogger("shop").warning("the shop is empty")
 """
 
 
+@pytest.mark.long
 def test_logs_come_on_request_and_after_a_failure(shop: Project) -> None:
     shop.env(models=LOAD, head=LOGGING, options=PLUGIN)
     quiet = shop.alembic("pgrevision", "-m", "authors", "--rev-id", "a1")

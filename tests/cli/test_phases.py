@@ -110,6 +110,7 @@ def test_a_file_that_only_asks_a_person_stays_in_its_chain(shop: Project) -> Non
     assert "up, down and up again" in run.stdout
 
 
+@pytest.mark.long
 def test_what_only_old_code_suffers_from_is_not_reported_in_a_contract_revision(shop: Project) -> None:
     without = OLD.replace(', Column("fax", Text)', "").replace(', Index("ix_person_fax", "fax")', "")
     shop.write("shop_models.py", without)

@@ -57,6 +57,7 @@ def shop(tmp_path: Path, database) -> Project:
     return project
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("directives", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_new_models_insert_after_expand(shop: Project, directives: bool, database) -> None:
     shop.write("pyproject.toml", f"[tool.alembic_pgpatterns]\ndirectives = {str(directives).lower()}\n")

@@ -53,6 +53,7 @@ def shop(tmp_path: Path, database) -> Project:
     return project
 
 
+@pytest.mark.long
 def test_what_comes_back_with_a_new_type_goes_in_the_contract(shop: Project, database) -> None:
     start = in_order(shop)[-1].name.partition("_")[0]
     shop.write("shop_models.py", NEW + VIEW.format(more=", table.c.owner_code"))

@@ -65,6 +65,7 @@ def on_windows(program: str, folder: Path, *arguments: str) -> subprocess.Comple
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("program", ["alembic", "alembic_pgpatterns"])
 def test_a_check_says_in_one_line_what_it_needs(program: str, tmp_path: Path) -> None:
     (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = migrations\n")
@@ -107,6 +108,7 @@ def checked_on_windows(folder: Path, database: Any, *arguments: str) -> subproce
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, env=environment)
 
 
+@pytest.mark.long
 def test_a_check_on_a_server_works(database: Any, tmp_path: Path) -> None:
     project_to_check(tmp_path, FIRST)
     run = checked_on_windows(tmp_path, database, "--all")

@@ -131,6 +131,7 @@ def dressed(body: str, dress: str) -> bytes:
     return (codecs.BOM_UTF8 if dress == "bom" else b"") + text.encode()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "dress"), in_dresses(EDITABLE))
 @pytest.mark.sample(2)
 def test_what_is_edited(name: str, dress: str) -> None:

@@ -115,6 +115,7 @@ def test_qualified_names_stay_qualified() -> None:
     assert changed(text, change("a", "varchar(3)", "text")) == "    a = sa.Column(sa.Text(collation='C'))"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -186,6 +187,7 @@ def test_a_name_that_another_statement_imports() -> None:
     assert new == '    __table_args__ = (Index("ix_book_a_b", "a", "b"),)'
 
 
+@pytest.mark.long
 def test_a_limit_that_is_kept() -> None:
     kept = TypeChange(BOOK, "Title", "varchar(80)", "text", None, 'char_length("Title") <= 80', "ck_book_t", "t")
     new = changed(MAPPED, ChangeType((kept,)))
@@ -334,6 +336,7 @@ def test_names_that_libraries_derive(name: str, table: str) -> None:
     assert changed(text, remedy, CreateIndex.on(Name("public", table), "a")) == "    a = db.Column(db.Text, index=True)"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("line", "new"),
     [
@@ -376,6 +379,7 @@ class Saga(Novel):
 )
 
 
+@pytest.mark.long
 def test_a_column_that_only_a_subclass_has_is_changed_there() -> None:
     """Single-table inheritance: an index in Book's __table_args__ would name a column that is not there yet."""
     for name in ("hero_id", "series_id"):

@@ -90,6 +90,7 @@ FAILING = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.long)])
 def test_what_fails_only_with_rows_is_a_finding(rehearsed: Rehearse, every: int) -> None:
     """Each on a table of its own, so that none stands in the way of another."""
@@ -179,6 +180,7 @@ SWAP = f"""{BEGUN}
 """
 
 
+@pytest.mark.long
 def test_what_a_change_in_stages_makes_and_drops_is_no_loss(rehearsed: Rehearse) -> None:
     """The column that one revision fills and the next one renames holds nothing of the user's; a filled NULL neither.
 
@@ -228,6 +230,7 @@ def test_a_dropped_column_that_comes_back_empty_is_told_as_information(rehearsed
     assert "values of book.title are gone" in finding.message
 
 
+@pytest.mark.long
 def test_production_decides_the_rows_and_what_is_predicted(rehearsed: Rehearse, tmp_path: Path) -> None:
     stats = tmp_path / "rows.txt"
     stats.write_text("book 4000000\nshelf 400\n", encoding="utf-8")

@@ -134,6 +134,7 @@ def test_gone_if_killed_as_soon_as_the_folder_is_made(run: Run) -> None:
     assert wait_until(lambda: not place.exists()), place
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", ["end", "ctrl-c", "SIGTERM", "SIGHUP", "SIGKILL", "SIGKILL of the group"])
 @pytest.mark.sample(2)
 def test_gone_however_the_run_ends(how: str, run: Run) -> None:

@@ -214,6 +214,7 @@ def test_a_damaged_cache_is_made_anew(own_cache: Path) -> None:
     assert [entry.name for entry in own_cache.iterdir()] == [kept().parents[2].name]
 
 
+@pytest.mark.long
 def test_first_runs_at_the_same_time(own_cache: Path) -> None:
     def version(_: int) -> int:
         with throwaway_server() as server, server.connect() as connection:
@@ -232,6 +233,7 @@ def test_without_a_cache_it_only_takes_longer(memory: Path, monkeypatch: pytest.
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "fits"), [("x" * 100, False), ("a,b", False), ("spaces 'and' ünïcode", True)])
 def test_odd_paths(name: str, fits: bool, memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     memory.chmod(0o755)
@@ -323,6 +325,7 @@ def test_no_postgresql_at_all_names_the_ways_out(monkeypatch: pytest.MonkeyPatch
         find_binaries(tmp_path / "nowhere")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to share its programs with somebody")
 def test_programs_in_a_folder_of_roots_own_are_copied(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shared, private = memory / "shared", memory / "private"

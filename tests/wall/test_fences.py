@@ -243,6 +243,7 @@ if __name__ == "__main__":
     assert "refused" not in answer.stderr
 
 
+@pytest.mark.long
 @needs_gate
 @pytest.mark.parametrize(
     "ending", ["os._exit(7)", "os.kill(os.getpid(), 9)", "sys.exit(3)", "os.abort()", "raise OSError"]

@@ -57,6 +57,7 @@ def files(project: Project) -> dict[str, bytes]:
     return {str(path.relative_to(project.folder)): path.read_bytes() for path in paths if path.name != "ballast"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("command", "room"), CASES)
 @pytest.mark.sample(2)
 def test_all_of_it_or_nothing(command: str, room: int, disk: Path) -> None:

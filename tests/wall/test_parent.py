@@ -74,6 +74,7 @@ def test_files_named_as_libraries_are_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.glob("*.ran")] == ["beside.ran"]
 
 
+@pytest.mark.long
 def test_they_are_left_alone_where_changed_models_are_checked(tmp_path: Path) -> None:
     project = projects.make(tmp_path)
     for name in (*LIBRARIES, "logging", "dataclasses", "email"):
@@ -126,6 +127,7 @@ PLUGINS = {
 }  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", PLUGINS)
 @pytest.mark.sample(3)
 def test_patterns_of_one_s_own_run_in_a_process_of_their_own(kind: str, real: Production, tmp_path: Path) -> None:
@@ -184,6 +186,7 @@ FAILS = {
 }  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", FAILS)
 @pytest.mark.sample(3)
 def test_patterns_of_one_s_own_that_fail_say_so(kind: str, tmp_path: Path) -> None:
@@ -250,6 +253,7 @@ def test_ctrl_c_at_the_fork_is_for_the_command_alone(monkeypatch: pytest.MonkeyP
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == mask
 
 
+@pytest.mark.long
 def test_revisions_are_where_env_py_says(tmp_path: Path) -> None:
     """Prefect has a folder of revisions per database, and env.py picks one."""
     project = projects.make(tmp_path)
@@ -263,6 +267,7 @@ def test_revisions_are_where_env_py_says(tmp_path: Path) -> None:
     assert "1 revision" in run.stdout and "varchar-length" in run.stdout
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")
 def test_a_cache_folder_of_another_user_costs_time_and_nothing_else(tmp_path: Path) -> None:
     project = projects.make(tmp_path)

@@ -226,6 +226,7 @@ def test_a_fork_that_comes_back_does_not_report(tmp_path: Path, real: Production
     assert json.loads(result.stdout)["findings"] is not None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("code", "place"),
     [

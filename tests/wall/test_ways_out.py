@@ -134,6 +134,7 @@ def test_no_way_leads_out_of_pgcheck(place: str, target: Production, tmp_path: P
         assert set((tmp_path / "tried").read_text().split()) == {str(COUNT)}, result.stderr
 
 
+@pytest.mark.long
 @needs_gate
 @pytest.mark.parametrize(
     "command",
@@ -173,6 +174,7 @@ SHELLS: dict[str, dict[str, str]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.sample(4)
 @pytest.mark.parametrize("shell", mostly_long(SHELLS, "an address", "TLS"))
 def test_the_variables_of_a_shell_mean_nothing(shell: str, target: Production, tmp_path: Path) -> None:
@@ -218,6 +220,7 @@ with op.get_context().autocommit_block():
 """
 
 
+@pytest.mark.long
 def test_no_statement_makes_the_server_go_out(target: Production, tmp_path: Path) -> None:
     """And a revision with a subscription is checked like any other, up and down."""
     statements = STATEMENTS.replace("PORT", str(target.port)).replace("FOLDER", str(target.folder))
@@ -265,6 +268,7 @@ def test_the_settings_show_the_fences(target: Production, tmp_path: Path) -> Non
         assert f"fence {name}: " in result.stdout
 
 
+@pytest.mark.long
 @needs_gate
 def test_an_upgrade_command_is_fenced_too(target: Production, tmp_path: Path) -> None:
     make(tmp_path, target, {})

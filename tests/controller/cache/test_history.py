@@ -90,6 +90,7 @@ def test_what_did_not_change_does_not_run_again(project) -> None:
     assert warm.facts == cold.facts
 
 
+@pytest.mark.long
 def test_only_a_new_revision_runs(project) -> None:
     checked(project)
     ran(project)
