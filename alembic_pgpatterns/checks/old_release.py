@@ -7,14 +7,16 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.env_run import Databases, run_env
+from alembic_pgpatterns.controller.found_models import NAME_THEM
 from alembic_pgpatterns.controller.git import common_ancestor, repository, write_tree
+from alembic_pgpatterns.controller.model_search import models_of
 from alembic_pgpatterns.controller.models import Models, read_models
 from alembic_pgpatterns.controller.progress import Progress
 from alembic_pgpatterns.controller.project import Project
@@ -22,6 +24,7 @@ from alembic_pgpatterns.controller.scratch_databases import open_server
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.runner.messages import Steps
 from alembic_pgpatterns.schema.model import Schema
+from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.server.real_database import RealDatabase
 from alembic_pgpatterns.workload.imports import read_workloads
 from alembic_pgpatterns.workload.model import Workload
@@ -76,13 +79,43 @@ def read_old_release(config: Any, settings: Settings, progress: Progress, refere
     progress.say(f"reading the models of {reference[:12]}")
     with _files(root, reference) as copy:
         old = _config_in(config, root, copy)  # before the current folder, which its paths may start from, is another
-        with _standing_in(root, copy), Project(old, settings) as project, open_server(settings) as server:
-            project.request("release", str(root), str(copy))
-            models = _read(RunContext(project, settings, progress).on(server))
+        with _standing_in(root, copy), open_server(settings) as server:
+            models = _models_of(old, settings, progress, server, (root, copy))
         workload = _workload(settings, root, copy)
     if not models:
-        raise PgPatternsError(f"{reference} has no models: its env.py names no target_metadata")
+        raise PgPatternsError(f"{reference} has no models: its env.py names no target_metadata; {NAME_THEM}")
     return OldRelease(settings.old_code or settings.diff_base or reference, models, workload)
+
+
+def _models_of(
+    config: Any, settings: Settings, progress: Progress, server: Server, folders: tuple[Path, Path]
+) -> dict[RealDatabase | None, Schema]:
+    """The models, with the release's revisions or, where env.py fails, without them.
+
+    Its revisions are not needed, and what they import may not be installed any more.
+    """
+    root, copy = folders
+    for without_revisions in (False, True):
+        with Project(config, settings) as project:
+            project.request("release", str(root), str(copy))
+            try:
+                return _read_all(RunContext(project, settings, progress).on(server))
+            except PgPatternsError:
+                if without_revisions or not _remove_revisions(project, copy):
+                    raise
+    raise AssertionError("the second try returns or raises")
+
+
+def _remove_revisions(project: Project, copy: Path) -> bool:
+    """Remove the revision files in the copy, and only there. Returns whether there were any."""
+    try:
+        files = [Path(name).resolve() for name in project.script.files]
+    except PgPatternsError:
+        return False
+    copied = [path for path in files if path.is_relative_to(copy)]
+    for path in copied:
+        path.unlink()
+    return bool(copied)
 
 
 def _workload(settings: Settings, root: Path, copy: Path) -> Workload:
@@ -97,6 +130,13 @@ def _workload(settings: Settings, root: Path, copy: Path) -> Workload:
     if old is not None and not old.exists():
         return Workload()
     return read_workloads([old or path])
+
+
+def _read_all(run: RunContext) -> dict[RealDatabase | None, Schema]:
+    """The models that env.py names; else those of the modules around the migrations."""
+    models = _read(run)
+    names = () if models or run.settings.models else models_of(Path(run.project.script.folder), None)
+    return _read(replace(run, settings=replace(run.settings, models=names))) if names else models
 
 
 def _read(run: RunContext) -> dict[RealDatabase | None, Schema]:

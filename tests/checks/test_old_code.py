@@ -343,6 +343,21 @@ def test_an_old_release_that_does_not_run_here(shop: Project) -> None:
     assert "--old-code" in run.stderr
 
 
+def test_of_an_old_release_only_its_models_are_needed(shop: Project) -> None:
+    """Its revisions need what is no longer installed, and its env.py names no models."""
+    shop.env(models="target_metadata = None")
+    revision = next(shop.versions.glob("a1*"))
+    text = revision.read_text()
+    revision.write_text(f"import not_there\n{text}")
+    git(shop.folder, "commit", "-qam", "released")
+    git(shop.folder, "branch", "-f", "main")
+    revision.write_text(text)
+    shop.sql("b1", "ALTER TABLE orders DROP note", "a1")
+    before = sorted(shop.folder.rglob("*.py"))
+    assert list(broken(shop, "--old-code", "main")[0]) == ["b1"]
+    assert sorted(shop.folder.rglob("*.py")) == before
+
+
 def as_text(*statements: str) -> str:
     """The file of a recording."""
     workload = recorded(*statements, path="shop/report.py", function="run")
