@@ -110,7 +110,11 @@ class WithRows:
             tables: those that the old code can still use, as far as that shows without rows.
         """
         states = _states(connection, schema)
-        chosen = {table.name: table for table in tables if self._is_concerned(table.name, states)}
+        chosen = {
+            table.name: table
+            for table in tables
+            if self._is_concerned(table.name, states) and not self._is_written_otherwise(table, schema)
+        }
         # What a trigger does to other tables may fail because of those.
         everything = frozenset(states.items()) if any(states[name][1] for name in chosen) else None
         keys = {name: everything or states[name] for name in chosen}
@@ -153,6 +157,20 @@ class WithRows:
             return False
         return states[name] != self.first[name] or (bool(states[name][1]) and states != self.first)
 
+    def _is_written_otherwise(self, table: Table, schema: Schema) -> bool:
+        """Whether a column that gets another type now had another one than the old models say.
+
+        The values are made for the type that it had. What the old code writes there is of another type, which may be
+        the new one.
+        """
+        first, now = self.first[table.name][0], schema.table(table.name)
+        pairs = ((column, first.column(column.name)) for column in table.columns) if first is not None else ()
+        return any(
+            old is not None and _kind(old) != _kind(column) and new is not None and _kind(new) != _kind(old)
+            for column, old in pairs
+            for new in (now.column(column.name) if now is not None else None,)
+        )
+
     def _compared(self, connection: Any, schema: Schema, tables: Mapping[Name, Table]) -> Refusals:
         made = self.rows.of(tables)
         self.tried |= {name for name in tables if made[name].rows}
@@ -163,6 +181,12 @@ class WithRows:
         with self.rows.server.connect(self.rows.copy) as copy:
             before = refusals(copy, made, self.rows.schema, tables, retyped)
         return {key: item for key, item in now.items() if key not in before}
+
+
+def _kind(column: Column) -> tuple[str, bool]:
+    """The type without what limits it; all texts are the same."""
+    kind = column.type
+    return ("text" if kind.name in TEXTS or kind.labels else kind.name, kind.array)
 
 
 @contextmanager

@@ -233,6 +233,20 @@ def test_what_they_do_not_need(shop: Project) -> None:
     )
 
 
+def test_a_column_may_get_the_type_that_the_old_models_say(shop: Project) -> None:
+    """The rows are made for the type that it had, by mistake: what the old code writes there is of the right one."""
+    column = "    doc: Mapped[dict | None] = mapped_column(JSON)\n"
+    shop.write("shop/models.py", MODELS.replace("import BigInteger", "import JSON, BigInteger") + column)
+    shop.sql("a2", "ALTER TABLE orders ADD doc varchar", "a1")
+    git(shop.folder, "add", "-A")
+    git(shop.folder, "commit", "-qm", "released")
+    git(shop.folder, "tag", "release")
+    shop.sql("b1", "ALTER TABLE orders ALTER doc TYPE json USING doc::json", "a2")
+    shop.sql("b2", "ALTER TABLE orders ALTER amount TYPE date USING NULL", "b1")
+    messages, _ = broken(shop, "--old-code", "release", "--since", "a2")
+    assert "b1" not in messages and "amount is date" in messages["b2"]
+
+
 RULES = '''
 from alembic_pgpatterns.patterns import SchemaPattern
 
