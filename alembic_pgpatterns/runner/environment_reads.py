@@ -114,6 +114,18 @@ def read_where_it_fails(error: BaseException) -> list[str]:
     return sorted(read or set(filter(None, behind)))
 
 
+def named_where_it_fails(error: BaseException) -> list[str]:
+    """The texts in the failing line, as in ``UUID(mandatory("SHOP_ID"))``, whatever the function does with them."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if _is_here(frame.f_code.co_filename)]
+    for frame in reversed(frames):
+        line, tree = _line(error, frame), _tree(Path(frame.f_code.co_filename))
+        starting = [node for node in ast.walk(tree) if isinstance(node, ast.expr) and node.lineno == line]
+        nodes = (node for whole in starting for node in ast.walk(whole) if isinstance(node, ast.Constant))
+        if texts := [node.value for node in nodes if isinstance(node.value, str) and _NAME.fullmatch(node.value)]:
+            return texts
+    return []
+
+
 def _name_without_value(node: ast.AST, frame: FrameType) -> str | None:
     """The name, or the attribute of a module or an object, that is None where it is used."""
     if isinstance(node, ast.Name):

@@ -11,6 +11,12 @@ from alembic_pgpatterns.output.secret_names import MADE_UP, MADE_UP_KEY, MADE_UP
 from alembic_pgpatterns.runner.url_drivers import is_given_url, url_for_project
 
 NUMBER = "5432"
+UUID = "00000000-0000-4000-8000-000000000000"
+EMPTY_FILE = os.devnull
+"""A file that is there on every machine, has nothing in it, and keeps nothing."""
+_SHAPES = (("uuid", UUID), ("date", "2000-01-01"), ("time_delta", "P1D"), ("time", "12:00"), ("ip_", "127.0.0.1"))
+"""The beginnings of pydantic's types of errors (docs, "Validation Errors"), and what they do not refuse."""
+_PLACES = {"path_not_file": ("pyproject.toml", "alembic.ini", "setup.cfg"), "path_not_directory": (".",)}
 _PARTS = (("PORT", NUMBER), ("HOST", "localhost"), ("SERVER", "localhost"))
 _FITTING = ("pgpatterns", "PGPATTERNS", NUMBER, "1", "http://localhost", "check@example.com", "2000-01-01")
 """Texts of many shapes, for a setting that demands one by a pattern."""
@@ -31,6 +37,10 @@ def value_for(name: str, kind: str = "", limits: Mapping[str, Any] | None = None
         return NUMBER
     if kind.startswith("bool"):
         return "true"
+    if (shaped := next((value for start, value in _SHAPES if kind.startswith(start)), None)) is not None:
+        return shaped
+    if (place := next(filter(os.path.exists, _PLACES.get(kind, ())), None)) is not None:
+        return place
     if kind.startswith("url"):
         return "http://localhost"  # it was given the URL of a database, and wants another one
     if (kind.startswith("value_error") and words[-1] == "KEY") or words[-1] in ("BASE64", "B64"):
@@ -39,6 +49,8 @@ def value_for(name: str, kind: str = "", limits: Mapping[str, Any] | None = None
         return url_for_project()
     if words[-1] in ("HOME", "DIR", "DIRECTORY", "FOLDER", "ROOT"):
         return "."
+    if words[-1] in ("FILE", "FILENAME"):
+        return EMPTY_FILE
     # As long as keys that must have 32 characters.
     return next((value for part, value in _PARTS if part in words), MADE_UP)
 

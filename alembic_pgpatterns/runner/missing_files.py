@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alembic_pgpatterns.output.causes import causes
+from alembic_pgpatterns.output.secret_names import MADE_UP_VALUES
 
 _WORDS = "example|sample|template|default|dist|tmpl"
 _EXAMPLE = re.compile(rf"^(?:{_WORDS})[._-]|[._-](?:{_WORDS})(?=\.|$)", re.IGNORECASE)
@@ -44,6 +45,8 @@ def missing_file(error: BaseException | None) -> MissingFile | None:
     if missing is None or not isinstance(missing.filename, str) or Path(missing.filename).exists():
         return None
     path = Path(missing.filename)
+    if path.name in MADE_UP_VALUES:  # a value of ours, which another one replaces
+        return None
     result = MissingFile(path.name, _example(path), next(_variables(missing), None))
     return result if result.example or result.variable else None
 

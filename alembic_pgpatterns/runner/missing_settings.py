@@ -27,6 +27,7 @@ from alembic_pgpatterns.runner.missing_files import MissingFile, missing_file
 from alembic_pgpatterns.runner.pydantic_errors import BY_VALIDATOR, fields_without_value, of_pydantic
 from alembic_pgpatterns.runner.refused_values import refused_values
 from alembic_pgpatterns.runner.settings_classes import settings_variables
+from alembic_pgpatterns.runner.shaped_values import empty_files, shaped_values
 from alembic_pgpatterns.runner.url_drivers import other_urls, url_for_project
 
 _IN_OWN_WORDS = re.compile(
@@ -63,7 +64,7 @@ def settings_to_add(error: BaseException) -> str:
         return _file_to_add(file)
     values = dict(missing(error))
     if not values:
-        return _placeholder(error) or application_to_name(error) or _sections_to_add(error)
+        return _placeholder(error) or application_to_name(error) or _sections_to_add(error) or _file_to_name()
     names = tuple(values)
     if names and dict(other_urls(error, text_of(error))) == values:
         way = "Its URL must name another driver. Write this into pyproject.toml:"
@@ -94,6 +95,18 @@ def _file_to_add(file: MissingFile) -> str:
     return (
         f"\n{file.name} is not there. {copy} by the variable that the application reads, in pyproject.toml:"
         f'\n[tool.alembic_pgpatterns]\nenv = {{ {file.variable} = "{value}" }}'
+    )
+
+
+def _file_to_name() -> str:
+    """What to do where an empty file did not help: only the user has the one that the application reads."""
+    names = empty_files()
+    if not names:
+        return ""
+    entries = ", ".join(f'{name} = "path/to/the/file"' for name in names)
+    return (
+        f"\n{' and '.join(names)} must name a file that the application can read; an empty one was tried. Name yours in "
+        f"pyproject.toml:\n[tool.alembic_pgpatterns]\nenv = {{ {entries} }}"
     )
 
 
@@ -135,6 +148,7 @@ def _missing(error: BaseException) -> Iterator[tuple[str, str]]:
     yield from _urls_after_all(error, message)
     yield from _numbers_after_all(error, message)
     yield from _ports(error, message)
+    yield from shaped_values(error, message)
     if isinstance(error, KeyError):
         yield from ((name, value_for(name)) for name in _of_environ(error))
     elif kind == "ValidationError" and hasattr(error, "errors"):

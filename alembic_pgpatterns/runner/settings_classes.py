@@ -19,9 +19,15 @@ def variables_of_fields(names: Iterable[str]) -> Iterator[str]:
     Args:
         names: of fields; those that no class has are passed over.
     """
+    yield from (variable for variable, _ in fields_named(names))
+
+
+def fields_named(names: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """The same, each variable with the annotation of its field."""
     classes = _settings_classes()
     for name in names:
-        yield from (_variable(cls, name) for cls in classes if name in cls.model_fields)
+        for cls in (cls for cls in classes if name in cls.model_fields):
+            yield _variable(cls, name), cls.model_fields[name].annotation
 
 
 def _variable(cls: Any, name: str) -> str:

@@ -512,3 +512,72 @@ def test_settings_of_pydantic_before_version_2(monkeypatch: pytest.MonkeyPatch) 
         Shop(database_url="a", named="b")
 
     assert not failed(refused)
+
+
+SHAPED = [
+    "import uuid\nuuid.UUID(read('SHOP_VALUE'))",
+    "import json\njson.loads(os.environ['SHOP_VALUE'])",
+    "import ipaddress\nipaddress.ip_address(os.environ['SHOP_VALUE'])",
+    "import zoneinfo\nzoneinfo.ZoneInfo(read('SHOP_VALUE'))",
+    "import datetime\ndatetime.date.fromisoformat(os.environ['SHOP_VALUE'])",
+    "import datetime\ndatetime.datetime.strptime(os.environ['SHOP_VALUE'], '%d.%m.%Y')",
+    "import logging\nlogging.getLogger('shop').setLevel(os.environ['SHOP_VALUE'])",
+    "bytes.fromhex(os.environ['SHOP_VALUE'])",
+    "import base64\nbase64.b64decode(os.environ['SHOP_VALUE'], validate=True)",
+    "import configparser\nparser = configparser.ConfigParser()\n"
+    "parser.read_dict({'shop': {'value': os.environ['SHOP_VALUE']}})\nparser.getboolean('shop', 'value')",
+    "import decimal\ndecimal.Decimal(os.environ['SHOP_VALUE'])",
+    "open(read('SHOP_VALUE')).read()",
+    "import pathlib\npath = pathlib.Path(os.environ['SHOP_VALUE']).resolve()\n"
+    "if not path.exists():\n    raise RuntimeError(f'{path} not found')",
+]
+
+
+@pytest.mark.parametrize("line", SHAPED)
+def test_a_made_up_value_that_has_not_the_shape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    source = f"import os\n\ndef read(name):\n    return dict(os.environ)[name]\n\n{line}\n"
+    monkeypatch.setenv("SHOP_VALUE", MADE_UP)
+    if "pathlib" not in line and "parser" not in line:
+        monkeypatch.setenv("SHOP_OTHER", MADE_UP)
+    values = dict(missing(fails_in(tmp_path, source, monkeypatch)))
+    assert set(values) == {"SHOP_VALUE"}
+    monkeypatch.setenv("SHOP_VALUE", values["SHOP_VALUE"])
+    __import__("shop_settings")
+
+
+def test_a_file_that_must_have_something_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = "import json, os\njson.load(open(os.environ['SHOP_RULES_PATH']))\n"
+    monkeypatch.setenv("SHOP_RULES_PATH", MADE_UP)
+    monkeypatch.setenv("SHOP_TOKEN", MADE_UP)
+    value = dict(missing(fails_in(tmp_path, source, monkeypatch)))["SHOP_RULES_PATH"]
+    assert value == os.devnull
+    monkeypatch.setenv("SHOP_RULES_PATH", value)
+    text = settings_to_add(fails_in(tmp_path, source, monkeypatch))
+    assert "SHOP_RULES_PATH must name a file" in text and "an empty one was tried" in text
+
+
+def test_settings_of_pydantic_that_are_no_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = pytest.importorskip("pydantic_settings")
+    import datetime
+    import ipaddress
+    import uuid
+
+    from pydantic import DirectoryPath, FilePath
+
+    monkeypatch.chdir(Path(__file__).parents[2])
+
+    class Shop(settings.BaseSettings):  # type: ignore[name-defined,misc]
+        model_config = settings.SettingsConfigDict(env_prefix="SHAPED_")
+        account: uuid.UUID
+        opened: datetime.date
+        gateway: ipaddress.IPv4Address
+        rules: FilePath
+        uploads: DirectoryPath
+        hosts: list[str]
+        limits: dict[str, int]
+
+    for _ in range(6):
+        with contextlib.suppress(AssertionError):
+            for name, value in failed(Shop).items():
+                monkeypatch.setenv(name, value)
+    assert Shop().hosts == [] and Shop().limits == {}
