@@ -15,7 +15,7 @@ from alembic_pgpatterns.controller.scratch_databases import SCRATCH, prepare
 from alembic_pgpatterns.controller.upgrade import Upgraded, is_at, upgrade
 from alembic_pgpatterns.controller.upgrade_command import command_to_head
 from alembic_pgpatterns.controller.version_tables import version_table, version_tables, versions
-from alembic_pgpatterns.controller.ways import FoundWays, names_models, of_extension
+from alembic_pgpatterns.controller.ways import FoundWays, names_models, of_refusal
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.runner.blame_facts import BlameFacts
@@ -139,7 +139,7 @@ def _by_models(run: RunContext) -> AtHead:
     request = CreateRequest(result.run, run.server.by_socket(name), schemas=True)
     failure = project.request("create", request, handlers=handlers(run, Databases()))
     if failure is not None:
-        ways = tuple(of_extension(failure, run.settings)) if project.is_looking else ()
+        ways = tuple(of_refusal(failure, run.settings)) if project.is_looking else ()
         if ways:
             raise FoundWays(ways)
         raise ProjectFailed(explained(failure, run.server))

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from alembic_pgpatterns.config.sense import OLDEST
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.application_search import alchemy_configurations, flask_applications
 from alembic_pgpatterns.controller.extension_names import missing_extension
@@ -127,7 +128,7 @@ def ways_of(
     yield from _of_attributes([need.name for need in by_kind.get("attribute", [])], settings, tried)
     if result.failure is not None:
         paths = [need.name for need in by_kind.get("search_path", [])]
-        yield from of_extension(result.failure, settings)
+        yield from of_refusal(result.failure, settings)
         yield from _of_server(result.failure, paths, settings, server)
         yield from _from_models(result, result.failure, settings)
 
@@ -296,17 +297,29 @@ def _of_attributes(names: list[str], settings: Settings, tried: Sequence[Way]) -
 
 
 UNDEFINED_SCHEMA, UNDEFINED_OBJECT, UNDEFINED_TABLE, UNDEFINED_COLUMN = "3F000", "42704", "42P01", "42703"
-UNDEFINED_FUNCTION, FAILED_BEFORE = "42883", "25P02"
+UNDEFINED_FUNCTION, NOT_SUPPORTED = "42883", "0A000"
+FAILED_BEFORE = "25P02"
 """A revision has caught an error, and goes on in the transaction that it broke."""
 MISSING = (UNDEFINED_TABLE, UNDEFINED_COLUMN, UNDEFINED_OBJECT, FAILED_BEFORE)
 """By SQLSTATE: how a first revision fails if it expects a schema that something else makes."""
 
 
-def of_extension(failure: Failure, settings: Settings) -> Iterator[Way]:
-    """The extension that has what a statement misses: in production somebody has created it by hand."""
+def of_refusal(failure: Failure, settings: Settings) -> Iterator[Way]:
+    """What our server lacks, or does otherwise than the one in production.
+
+    An extension that has what a statement misses: in production somebody has created it by hand. Or the computed
+    columns of PostgreSQL before 18, which were stored: most of what a virtual one cannot have, it refuses.
+    """
+    if failure.sqlstate == NOT_SUPPORTED and settings.target_version is None and _is_about_virtual_columns(failure):
+        reason = "PostgreSQL 18 cannot do this with a virtual column; older ones store it. Write the version in use"
+        yield Way("target_version", OLDEST, reason)
     name = missing_extension(failure)
     if name is not None and name not in settings.extensions:
         yield Way("extensions", (*settings.extensions, name), f"nothing creates the extension {name}")
+
+
+def _is_about_virtual_columns(failure: Failure) -> bool:
+    return any("virtual generated column" in text for text in failure.texts)
 
 
 def _of_server(failure: Failure, search_paths: list[str], settings: Settings, server: Server) -> Iterator[Way]:

@@ -105,7 +105,7 @@ def _file_to_name() -> str:
         return ""
     entries = ", ".join(f'{name} = "path/to/the/file"' for name in names)
     return (
-        f"\n{' and '.join(names)} must name a file that the application can read; an empty one was tried. Name yours in "
+        f"\n{' and '.join(names)} must name a file that the application can read: an empty one was tried. Name it in "
         f"pyproject.toml:\n[tool.alembic_pgpatterns]\nenv = {{ {entries} }}"
     )
 

@@ -32,7 +32,7 @@ _FORMAT = re.compile(r"does not match format '([^']+)'")
 _MOMENT = datetime(2000, 1, 1)
 _COMPLEX = re.compile(r'error parsing value for field "(\w+)"')
 _OF_FILES = re.compile(r"(?:^|_)(?:FILE|PATH|CONFIG|CONF|CFG|SETTINGS|INI|YAML|YML|TOML|JSON|FILENAME)$")
-_NO_FILE = re.compile(r"(?i)does ?n[o']t exist|not found|no such file|not a (?:valid )?file|cannot (?:open|read)|missing")
+_NO_FILE = re.compile(r"(?i)does ?n[o']t exist|not found|no such file|not a (?:valid )?file|cannot (?:open|read)")
 
 
 def shaped_values(error: BaseException, message: str) -> Iterator[tuple[str, str]]:
@@ -72,8 +72,8 @@ def _refused(error: BaseException, message: str) -> list[str]:
     here = read_where_it_fails(error) or named_where_it_fails(error)
     chosen = [name for name in names if name in here]
     if not here:
-        said = re.findall(r"\w+", message)
-        chosen = [name for name in names if name in said] or names
+        words = re.findall(r"\w+", message)
+        chosen = [name for name in names if name in words] or names
     return chosen if len(chosen) == 1 else []
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from textwrap import indent
 
 import pytest
+from sqlalchemy import __version__ as sqlalchemy_version
 from sqlalchemy import create_engine, exc
 
 from alembic_pgpatterns.config.settings import Settings
@@ -572,6 +573,18 @@ def test_an_extension_that_nothing_creates(project: Project) -> None:
     """In production somebody has created it by hand."""
     project.sql("a1", f"{TABLE}; ALTER TABLE book ADD COLUMN name citext")
     assert {item["setting"]: item["value"] for item in check(project)["found_out"]} == {"extensions": ["citext"]}
+
+
+COMPUTED = 'sa.Column("small", sa.Text, sa.Computed("lower(title)"), {})'
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("has", ["unique=True", "index=True"])
+def test_a_computed_column_that_postgresql_18_makes_virtual(project: Project, has: str) -> None:
+    """Production has an older one, where SQLAlchemy 2.1 makes a stored column: nothing else can have run there."""
+    project.revision("a1", f'op.create_table("book", sa.Column("title", sa.Text), {COMPUTED.format(has)})')
+    found = {item["setting"]: item["value"] for item in check(project)["found_out"]}
+    assert found == ({"target_version": 13} if sqlalchemy_version.startswith("2.1") else {})
 
 
 @pytest.mark.parametrize(
