@@ -64,9 +64,7 @@ class RevisionCheck:
             return
         if todo.reason and not todo.scope:
             gathered.skipped.append(Skipped("what revisions do", todo.reason, expected=todo.expected))
-            if _selected(patterns, BreaksOldCode) and reference_of(settings, Path(self.run.project.script.folder)):
-                reason = "the old code is tried after each of the revisions that are traced"
-                gathered.skipped.append(Skipped("old code", reason, expected=settings.old_code is None))
+            self._not_tried("the old code is tried after each of the revisions that are traced", patterns, gathered)
         elif todo.reason:
             gathered.skipped.append(Skipped("older revisions", todo.reason, expected=True))
         traced = self._trace_if_possible(todo)
@@ -81,6 +79,9 @@ class RevisionCheck:
             drop_of_drift(gathered, item, settings, database.label)
         # Both run the history up to the scope on an empty server, which it does not start from.
         scope = () if settings.create_all else todo.scope
+        if len(scope) < len(todo.scope):
+            reason = "it is tried on a schema that the revisions make, and with create_all the models make it"
+            self._not_tried(reason, patterns, gathered)
         slow = slowed(self.run, scope, head) if _selected(patterns, SlowedStatement) else ()
         broken = self._broken(scope, gathered) if _selected(patterns, BreaksOldCode) else ()
         of_history = run_history_patterns(patterns, replace(history, drifts=drifts, slowed=slow, broken=broken))
@@ -89,6 +90,12 @@ class RevisionCheck:
         gathered.guesses += [finding for finding in results if finding.guess]
         gathered.suppressed += of_runs.suppressed
         gathered.hints += of_runs.complaints
+
+    def _not_tried(self, reason: str, patterns: Sequence[Pattern], gathered: Gathered) -> None:
+        """Say why the old code is not tried, if it would have been: a gap only if it was asked for."""
+        settings = self.run.settings
+        if _selected(patterns, BreaksOldCode) and reference_of(settings, Path(self.run.project.script.folder)):
+            gathered.skipped.append(Skipped("old code", reason, expected=settings.old_code is None))
 
     def _trace_if_possible(self, todo: ToTrace) -> TraceResult:
         """The trace. Revisions of a command of the project's may need what only that command sets up."""

@@ -247,6 +247,16 @@ def test_a_column_may_get_the_type_that_the_old_models_say(shop: Project) -> Non
     assert "b1" not in messages and "amount is date" in messages["b2"]
 
 
+def test_it_is_said_that_create_all_leaves_it_out(shop: Project) -> None:
+    shop.write("pyproject.toml", "[tool.alembic_pgpatterns]\ncreate_all = true\n")
+    shop.sql("b1", "ALTER TABLE orders ADD more text", "a1")
+    given = ("pgcheck", "--select", "breaks-old-code", "--since", "a1", "--exit-zero")
+    for flag in ("--old-code", "--diff-base"):
+        run = shop.alembic(*given, flag, "main")
+        assert "with create_all the models make it" in " ".join(run.stdout.split())
+        assert ("NOT CHECKED: old code" in run.stdout) is (flag == "--old-code"), run.stdout
+
+
 RULES = '''
 from alembic_pgpatterns.patterns import SchemaPattern
 

@@ -184,3 +184,21 @@ def test_without_the_plugin_in_env_py_no_phases_are_promised(tmp_path: Path) -> 
     assert "FAILED: phases: env.py does not name the plugin" in run.stderr
     assert 'autogenerate_plugins=["alembic.autogenerate.*"' in run.stderr
     assert not list(project.versions.glob("*.py"))
+
+
+def test_an_env_py_that_fails_in_the_dry_run_is_named(shop: Project) -> None:
+    """It writes the revisions and then does not run them: they are proven without what it does."""
+    shop.write("pyproject.toml", '[tool.alembic_pgpatterns]\nmodels = ["shop_models"]\n')
+    path = shop.folder / "migrations/env.py"
+    fails = """
+from alembic import context
+if len(list(context.script.walk_revisions())) > 1:
+    raise KeyError("TOKEN")
+"""
+    path.write_text(fails + path.read_text())
+    shop.write("shop_models.py", NEW)
+    run = shop.alembic("pgrevision", "-m", "mail", "--phases")
+    assert run.returncode == 0, run.stdout + run.stderr
+    said = " ".join(run.stdout.split())
+    assert "up, down and up again" in said and "pgpatterns: contract: run part" in said
+    assert "warning: env.py failed, so the revisions ran without what it does" in said and "env.py:4" in said, said
