@@ -52,7 +52,7 @@ def _is_plain(value: object) -> bool:
 
 
 # It imports this package by a finder of its own, and not from our site-packages on sys.path: there the project would
-# find our versions of its libraries. After an error it waits until the parent has read the message and closed the
+# find our versions of its libraries. After an error it says the same to each request, until the parent closes the
 # socket.
 _FINDER = """
 import sys
@@ -88,7 +88,10 @@ except (ImportError, SyntaxError, AttributeError) as error:
     failure = ["t", "failed", ["c", "alembic_pgpatterns.runner.messages:Failure", {{"message": message}}]]
     text = json.dumps(failure).encode()
     os.write(int(requests), struct.pack(">Q", len(text)) + text)
-    while os.read(int(requests), 65536):
+    try:
+        while os.read(int(requests), 65536):
+            os.write(int(requests), struct.pack(">Q", len(text)) + text)
+    except OSError:
         pass
     os._exit(0)
 serve(int(requests), int(callbacks), int(dump), kernel_fences)

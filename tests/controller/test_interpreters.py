@@ -159,12 +159,16 @@ def test_what_writes_revisions_needs_the_environment(command: tuple[str, ...], h
     assert sorted(project.rglob("*")) == before
 
 
-@pytest.mark.long
-def test_an_interpreter_without_alembic_is_named(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+@pytest.mark.parametrize("flags", [(), ("--init",)])
+def test_an_interpreter_without_alembic_is_named(
+    project: Path, tmp_path_factory: pytest.TempPathFactory, flags: tuple[str, ...]
+) -> None:
+    """Each request to its process is answered: ``--init`` sends several."""
     folder = tmp_path_factory.mktemp("empty")
     venv.create(folder, with_pip=False)
-    command = [sys.executable, "-m", "alembic_pgpatterns", "pgcheck", "--python", str(folder / "bin" / "python")]
-    run = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    python = str(folder / "bin" / "python")
+    command = [sys.executable, "-m", "alembic_pgpatterns", "pgcheck", "--python", python, *flags]
+    run = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False, timeout=60)
     assert run.returncode == 255
     assert "bin/python cannot run the project: ModuleNotFoundError: No module named 'alembic'" in run.stderr
     assert "Traceback" not in run.stderr
