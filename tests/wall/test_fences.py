@@ -329,6 +329,13 @@ def test_refusals_are_read_back(tmp_path: Path) -> None:
     ]
 
 
+def test_people_are_told_each_refusal_once(capfd: pytest.CaptureFixture[str]) -> None:
+    sink = refusals.Sink(None)
+    for place in ("app.py:3", "app.py:3", "app.py:4", "app.py:3"):
+        sink.tell(refusals.Refusal("a connection to x:1", place))
+    assert [line.split(":")[2] for line in capfd.readouterr().err.splitlines()] == ["3", "4"]
+
+
 def test_they_need_nothing_but_the_standard_library() -> None:
     """They run in the project's process, in the project's environment."""
     for path in Path(stand.__file__).parent.glob("*.py"):
