@@ -283,8 +283,12 @@ def _of_url(needs: list[Need], settings: Settings) -> Iterator[Way]:
         url = postgresql_url(need.name).render_as_string()
         options = {**settings.alembic_options, "sqlalchemy.url": url}
         if options != settings.alembic_options:
-            placeholder = "the placeholder of Alembic's template" if need.value.startswith(PLACEHOLDER) else "not a URL"
-            reason = f"sqlalchemy.url is {placeholder}" if need.value else "no sqlalchemy.url is set"
+            kinds = {
+                PLACEHOLDER: "is the placeholder of Alembic's template",
+                "postgresql": f"needs a driver that the environment does not have; it has {need.name}",
+            }
+            problem = next((text for start, text in kinds.items() if need.value.startswith(start)), "is not a URL")
+            reason = f"sqlalchemy.url {problem}" if need.value else "no sqlalchemy.url is set"
             yield Way("alembic_options", options, reason, automatic=not need.value)
 
 

@@ -33,15 +33,15 @@ class Sink:
 
     def __init__(self, descriptor: int | None) -> None:
         self.descriptor = descriptor
-        self._told: set[Refusal] = set()
+        self._written: set[Refusal] = set()
 
     def tell(self, refusal: Refusal) -> None:
         """Write one line, in one piece: several processes may write here. People are told each once."""
         if self.descriptor is None:
             # A log handler, for example, tries to connect at each line that is logged.
-            if refusal in self._told:
+            if refusal in self._written:
                 return
-            self._told.add(refusal)
+            self._written.add(refusal)
             line = f"alembic-pgpatterns: {refusal}\n"
         else:
             line = json.dumps({"what": refusal.attempt, "where": refusal.where, "process": refusal.process}) + "\n"

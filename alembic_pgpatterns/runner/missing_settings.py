@@ -23,6 +23,7 @@ from alembic_pgpatterns.runner.environment_reads import (
     variables_read,
 )
 from alembic_pgpatterns.runner.made_up_values import NUMBER, value_for
+from alembic_pgpatterns.runner.missing_drivers import driver_to_install
 from alembic_pgpatterns.runner.missing_files import MissingFile, missing_file
 from alembic_pgpatterns.runner.pydantic_errors import BY_VALIDATOR, fields_without_value, of_pydantic
 from alembic_pgpatterns.runner.refused_values import refused_values
@@ -64,7 +65,8 @@ def settings_to_add(error: BaseException) -> str:
         return _file_to_add(file)
     values = dict(missing(error))
     if not values:
-        return _placeholder(error) or application_to_name(error) or _sections_to_add(error) or _file_to_name()
+        words = (_placeholder, application_to_name, _sections_to_add, driver_to_install)
+        return next(filter(None, (word(error) for word in words)), "") or _file_to_name()
     names = tuple(values)
     if names and dict(other_urls(error, text_of(error))) == values:
         way = "Its URL must name another driver. Write this into pyproject.toml:"

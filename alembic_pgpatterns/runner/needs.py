@@ -18,6 +18,7 @@ from alembic_pgpatterns.runner import missing_settings
 from alembic_pgpatterns.runner.asked_applications import asked_applications
 from alembic_pgpatterns.runner.environment_reads import modes
 from alembic_pgpatterns.runner.messages import Need
+from alembic_pgpatterns.runner.missing_drivers import missing_driver
 from alembic_pgpatterns.runner.missing_files import missing_file
 from alembic_pgpatterns.runner.settings_classes import settings_variables
 from alembic_pgpatterns.runner.supplies import Lent, asked_options
@@ -61,6 +62,8 @@ def of_error(error: BaseException, config: Any, driver: str, async_driver: str) 
         yield Need("sqlite", sqlite)
     elif _wants_async(error):
         yield Need("url", async_driver)
+    elif missing_driver(error) not in (None, driver) and url.startswith("postgresql"):
+        yield Need("url", driver, url)
     elif from_elsewhere:
         return
     elif (

@@ -12,9 +12,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy
+from alembic.config import Config
 
 from alembic_pgpatterns.output.secrets import MADE_UP, MADE_UP_KEY, without_secrets
+from alembic_pgpatterns.runner.messages import Need
 from alembic_pgpatterns.runner.missing_settings import missing, settings_to_add
+from alembic_pgpatterns.runner.needs import of_error
 from alembic_pgpatterns.runner.supplies import postgresql_url
 
 
@@ -581,3 +584,17 @@ def test_settings_of_pydantic_that_are_no_texts(monkeypatch: pytest.MonkeyPatch)
             for name, value in failed(Shop).items():
                 monkeypatch.setenv(name, value)
     assert Shop().hosts == [] and Shop().limits == {}
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2", "asyncpg"])
+def test_a_driver_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, driver: str) -> None:
+    monkeypatch.setitem(sys.modules, driver, None)
+    with pytest.raises(ModuleNotFoundError) as caught:
+        sqlalchemy.create_engine(f"postgresql+{driver}://shop@localhost/shop")
+    text = settings_to_add(caught.value)
+    assert f"has no {driver}. " in text and f"(pip install {driver})" in text
+    takes_it_itself = sqlalchemy.make_url("postgresql://").get_dialect().driver == driver
+    assert ("where a URL names no driver" in text) == takes_it_itself
+    config = Config()
+    config.set_main_option("sqlalchemy.url", "postgresql://shop@localhost/shop")
+    assert Need("url", "pg8000", "postgresql://shop@localhost/shop") in of_error(caught.value, config, "pg8000", "")
