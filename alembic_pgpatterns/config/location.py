@@ -110,12 +110,20 @@ def _searched(config: Any, location: str) -> Path | None:
     folders = migration_folders(start)
     if len(folders) < 2:
         return folders[0] if folders else None
-    listed = [f"  {shown(folder)}  ({counted(_revisions(folder), 'revisions')})" for folder in folders[:_LISTED]]
+    listed = [_line(folder, start) for folder in folders[:_LISTED]]
     more = [f"  and {len(folders) - _LISTED} more"] if len(folders) > _LISTED else []
     raise PgPatternsError(
         f"{_missing(config, location)}, and {len(folders)} folders have migrations:\n"
         + "\n".join([*listed, *more, "Name one in pyproject.toml:", lines(folders[0])])
     )
+
+
+def _line(folder: Path, start: Path) -> str:
+    """A folder, and the command for it where it has an ini file of its own: a project may have several programs."""
+    places = [place for place in (folder, *folder.parents) if place.is_relative_to(start) and place != start]
+    ini = next((place / "alembic.ini" for place in places if (place / "alembic.ini").is_file()), None)
+    command = f": alembic -c {shown(ini)} pgcheck" if ini is not None else ""
+    return f"  {shown(folder)}  ({counted(_revisions(folder), 'revisions')}){command}"
 
 
 def migration_folders(start: Path) -> list[Path]:

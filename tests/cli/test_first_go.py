@@ -204,6 +204,18 @@ def test_no_ini_and_one_folder_with_migrations(project: Project) -> None:
     assert 'script_location = "migrations"' in hints(check(project))
 
 
+def test_several_histories_and_the_command_for_each(project: Project) -> None:
+    (project.folder / "alembic.ini").unlink()
+    for part in ("orders", "users"):
+        project.write(f"{part}/migrations/env.py", "context.run_migrations()\n")
+    project.write("orders/migrations/versions/a1_first.py", "")
+    project.write("orders/alembic.ini", "[alembic]\nscript_location = %(here)s/migrations\n")
+    text = refused(project, "pgcheck")
+    assert "3 folders have migrations" in text
+    assert "orders/migrations  (1 revision): alembic -c orders/alembic.ini pgcheck" in text
+    assert "users/migrations  (0 revisions)\n" in text
+
+
 @pytest.mark.long
 def test_a_location_that_is_meant_from_another_folder(project: Project) -> None:
     ini(project, "")
