@@ -19,6 +19,7 @@ _EXAMPLE = re.compile(rf"^(?:{_WORDS})[._-]|[._-](?:{_WORDS})(?=\.|$)", re.IGNOR
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_(?:CONFIG|CONF|CFG|SETTINGS|FILE|PATH|INI|YAML|TOML)")
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
 _NOT_SEARCHED = frozenset({"node_modules", "site-packages", "__pycache__", "venv"})
+_OF_TESTS = frozenset({"test", "tests"})
 _LEVELS, _MOST_FILES = 5, 5000
 
 
@@ -63,9 +64,14 @@ def _example(missing: Path) -> str | None:
     """The file of the project that is most like a missing one: of the same name, or that of an example of it."""
     here = Path.cwd()
     others = (path for path in _files(_root(here)) if _stem(path.name) == missing.name.lower())
-    # The example beside the missing file's place, and else the one that is nearest to the project's own folder.
-    best = min(others, key=lambda path: (path.parent != missing.parent, len(path.parts), str(path)), default=None)
+    best = min(others, key=lambda path: (path.parent != missing.parent, *_unlikely(path)), default=None)
     return os.path.relpath(best, here).replace("\\", "/") if best is not None else None
+
+
+def _unlikely(path: Path) -> tuple[bool, bool, int, str]:
+    """The order of examples: those of tests last, those that say so first, then the nearest to the project's folder."""
+    is_of_tests = not _OF_TESTS.isdisjoint(path.parts)
+    return is_of_tests, _EXAMPLE.search(path.name) is None, len(path.parts), str(path)
 
 
 def _stem(name: str) -> str:

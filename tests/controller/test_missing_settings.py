@@ -160,6 +160,17 @@ def test_a_file_of_settings_that_is_not_there(tmp_path: Path, monkeypatch: pytes
     assert f"../{name} looks like an example of it: copy it" in advice(read_fixed)
 
 
+def test_of_several_examples_the_likeliest_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of tests may need what only tests have."""
+    (tmp_path / "setup.cfg").write_text("")
+    (tmp_path / "app").mkdir()
+    monkeypatch.chdir(tmp_path / "app")
+    for name in ("tests/settings.toml", "deploy/vm/files/settings.toml", "a/b/c/settings.toml.sample"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+        assert f'SHOP_SETTINGS = "../{name}"' in advice(read_settings)
+
+
 def advice(function: Any) -> str:
     with pytest.raises(FileNotFoundError) as caught:
         function()

@@ -1,6 +1,6 @@
 """A change of type that PostgreSQL refuses is refused by the revision's first file, before any stage of it begins.
 
-What stands in the way is users when the revision is written, and a comment says what to do. Whoever runs the revision
+What stands in the way is known when the revision is written, and a comment says what to do. Whoever runs the revision
 all the same would find out in one of its later files: by then other changes have begun, and for a row filter every row
 has been rewritten under the lock.
 """
@@ -84,7 +84,7 @@ def _in_the_way(op: ops.AlterColumnOp, facts: Facts) -> Iterator[tuple[str, str]
     for user in facts.users_in_the_way(op):
         identities = identities or facts.identities(facts.key(op.schema, op.table_name), str(op.column_name))
         label, comma, _ = user.partition(f", {REFUSED}")
-        # What two columns' changes do to one object is not users.
+        # What two columns' changes do to one object is not known when the first one begins.
         if label in identities and (comma or ", which" not in user):
             yield identities[label], user
 
