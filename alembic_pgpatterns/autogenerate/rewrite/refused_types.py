@@ -7,6 +7,7 @@ has been rewritten under the lock.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from string import Template
 
@@ -70,7 +71,7 @@ def _refusals(steps: Iterable[Step], changed: Collection[str], facts: Facts) -> 
     for op in (op for step in steps for op in step.up.operations):
         if not isinstance(op, ops.AlterColumnOp) or op.modify_type is None or facts.is_new(op.schema, op.table_name):
             continue
-        identified = [(identity, user) for identity, user in _in_the_way(op, facts) if _bare(user) not in changed]
+        identified = [(identity, user) for identity, user in _in_the_way(op, facts) if not _is_about(user, changed)]
         if identified:
             subject = f"{op.table_name}.{op.column_name}"
             reason = "what makes PostgreSQL refuse the new type is looked for before anything is changed"
@@ -115,11 +116,14 @@ def _names(op: ops.MigrateOperation) -> Iterator[object]:
     """The column, index or constraint that an op is about."""
     if isinstance(op, AlterTableOp):
         yield op.object_name
+    if isinstance(op, ops.DropTableOp):
+        yield op.table_name
     if isinstance(op, ops.DropColumnOp | ops.AddColumnOp):
         yield op.column_name if isinstance(op, ops.DropColumnOp) else op.column.name
     yield from filter(None, (getattr(op, "index_name", None), getattr(op, "constraint_name", None)))
 
 
-def _bare(user: str) -> str:
-    """The name in a note on a generated column, an index, a check or a statistics object."""
-    return user.partition(f", {REFUSED}")[0].rpartition(" ")[2].strip('"')
+def _is_about(user: str, names: Iterable[str]) -> bool:
+    """Whether a note on an object names one that the revision changes itself, alone or with what it belongs to."""
+    label = user.partition(f", {REFUSED}")[0]
+    return any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", label) for name in names)
