@@ -16,7 +16,9 @@ from alembic_pgpatterns.output.secret_names import MADE_UP_VALUES
 _WORDS = "example|sample|template|default|dist|tmpl"
 _EXAMPLE = re.compile(rf"^(?:{_WORDS})[._-]|[._-](?:{_WORDS})(?=\.|$)", re.IGNORECASE)
 """What the name of an example has beside the name of the file that it is an example of."""
-_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_(?:CONFIG|CONF|CFG|SETTINGS|FILE|PATH|INI|YAML|TOML)")
+FILE_WORDS = "CONFIG|CONF|CFG|SETTINGS|FILE|PATH|INI|YAML|TOML"
+"""How the name of a variable ends that names a file; alternatives of a regular expression."""
+_VARIABLE = re.compile(rf"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_(?:{FILE_WORDS})")
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
 _NOT_SEARCHED = frozenset({"node_modules", "site-packages", "__pycache__", "venv"})
 _OF_TESTS = frozenset({"test", "tests"})

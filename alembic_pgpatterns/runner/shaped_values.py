@@ -12,6 +12,7 @@ from alembic_pgpatterns.output.causes import causes
 from alembic_pgpatterns.output.secret_names import MADE_UP, MADE_UP_KEY, MADE_UP_VALUES
 from alembic_pgpatterns.runner.environment_reads import named_where_it_fails, read_where_it_fails
 from alembic_pgpatterns.runner.made_up_values import EMPTY_FILE, UUID
+from alembic_pgpatterns.runner.missing_files import FILE_WORDS
 from alembic_pgpatterns.runner.settings_classes import fields_named
 
 _HEXADECIMAL = MADE_UP_VALUES[2]
@@ -31,7 +32,7 @@ _SHAPES = (
 _FORMAT = re.compile(r"does not match format '([^']+)'")
 _MOMENT = datetime(2000, 1, 1)
 _COMPLEX = re.compile(r'error parsing value for field "(\w+)"')
-_OF_FILES = re.compile(r"(?:^|_)(?:FILE|PATH|CONFIG|CONF|CFG|SETTINGS|INI|YAML|YML|TOML|JSON|FILENAME)$")
+_OF_FILES = re.compile(rf"(?:^|_)(?:{FILE_WORDS}|YML|JSON|FILENAME)$")
 _NO_FILE = re.compile(r"(?i)does ?n[o']t exist|not found|no such file|not a (?:valid )?file|cannot (?:open|read)")
 
 
@@ -50,14 +51,19 @@ def shaped_values(error: BaseException, message: str) -> Iterator[tuple[str, str
         yield from ((name, value) for name in _refused(error, message))
     elif _misses_file(error, message):
         names = _refused(error, message)
-        yield from ((name, EMPTY_FILE) for name in names or _of_files())
+        yield from ((name, EMPTY_FILE) for name in names or _file_variables(MADE_UP))
     elif _wants_folder(error):
-        yield from ((name, ".") for name, value in os.environ.items() if value == EMPTY_FILE and _OF_FILES.search(name))
+        yield from ((name, ".") for name in empty_files())
 
 
 def empty_files() -> list[str]:
     """The variables that name the empty file, in place of one that nobody but the project's developers have."""
-    return sorted(name for name, value in os.environ.items() if value == EMPTY_FILE and _OF_FILES.search(name))
+    return _file_variables(EMPTY_FILE)
+
+
+def _file_variables(value: str) -> list[str]:
+    """The variables with this value whose names are those of files."""
+    return sorted(name for name, current in os.environ.items() if current == value and _OF_FILES.search(name))
 
 
 def _shape(message: str) -> str | None:
@@ -77,11 +83,6 @@ def _refused(error: BaseException, message: str) -> list[str]:
     return chosen if len(chosen) == 1 else []
 
 
-def _of_files() -> list[str]:
-    """The variables with the first made-up value whose names are those of files."""
-    return [name for name, value in os.environ.items() if value == MADE_UP and _OF_FILES.search(name)]
-
-
 def _misses_file(error: BaseException, message: str) -> bool:
     """Whether a file of the made-up name was to be read, as Python or the application's own words say."""
     of_python = any(
@@ -89,7 +90,7 @@ def _misses_file(error: BaseException, message: str) -> bool:
         for cause in causes(error, contexts=False)
         if getattr(cause, "filename", None) is not None
     )
-    is_about_files = bool(re.search(rf"[/\\]{MADE_UP}|(?i:\b(?:file|path)\b)", message)) or bool(_of_files())
+    is_about_files = bool(re.search(rf"[/\\]{MADE_UP}|(?i:\b(?:file|path)\b)", message) or _file_variables(MADE_UP))
     return of_python or (MADE_UP in message and bool(_NO_FILE.search(message)) and is_about_files)
 
 
